@@ -1,0 +1,3 @@
+// The brushfire program's entry point.
+
+return 0;

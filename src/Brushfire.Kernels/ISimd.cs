@@ -1,0 +1,69 @@
+// The vector operations that every kernel is written with, once for all widths.
+// A kernel is generic over the pair (TSimd, TVector), for example (Simd512, Vector512<float>); the JIT makes one
+// specialized body per pair, in which each call below is one instruction. SimdScalar serves remainders, so a pointwise
+// formula exists once, and its scalar form is the same formula.
+
+namespace Brushfire.Kernels;
+
+/// <summary>Operations on a vector of float32 lanes. Comparisons give masks: all bits of a lane set, or none.</summary>
+public unsafe interface ISimd<TVector> where TVector : struct
+{
+    /// <summary>Number of float32 lanes.</summary>
+    static abstract int Count { get; }
+
+    static abstract TVector Zero { get; }
+    static abstract TVector Load(float* source);
+    static abstract void Store(float* destination, TVector value);
+
+    /// <summary>The first <paramref name="count"/> lanes from memory, the others zero; reads nothing beyond them. 0 ≤ count ≤ Count.</summary>
+    static abstract TVector LoadPartial(float* source, int count);
+
+    /// <summary>Writes the first <paramref name="count"/> lanes and nothing beyond them. 0 ≤ count ≤ Count.</summary>
+    static abstract void StorePartial(float* destination, TVector value, int count);
+
+    static abstract TVector Broadcast(float value);
+    static abstract TVector Add(TVector a, TVector b);
+    static abstract TVector Subtract(TVector a, TVector b);
+    static abstract TVector Multiply(TVector a, TVector b);
+    static abstract TVector Divide(TVector a, TVector b);
+
+    /// <summary>a * b + c, fused where the processor has it.</summary>
+    static abstract TVector MultiplyAdd(TVector a, TVector b, TVector c);
+
+    /// <summary>The smaller lane; NaN where either is NaN.</summary>
+    static abstract TVector Min(TVector a, TVector b);
+
+    /// <summary>The larger lane; NaN where either is NaN.</summary>
+    static abstract TVector Max(TVector a, TVector b);
+
+    static abstract TVector Sqrt(TVector a);
+    static abstract TVector Abs(TVector a);
+    static abstract TVector Negate(TVector a);
+    static abstract TVector Floor(TVector a);
+
+    /// <summary>Nearest integer, ties to even.</summary>
+    static abstract TVector Round(TVector a);
+
+    static abstract TVector LessThan(TVector a, TVector b);
+    static abstract TVector Equal(TVector a, TVector b);
+
+    /// <summary>Lanes of <paramref name="a"/> where the mask is set, of <paramref name="b"/> elsewhere.</summary>
+    static abstract TVector Select(TVector mask, TVector a, TVector b);
+
+    /// <summary>Bitwise and, also for sign and mask tricks.</summary>
+    static abstract TVector And(TVector a, TVector b);
+    static abstract TVector Or(TVector a, TVector b);
+
+    /// <summary>a * 2^n for integral n with -252 ≤ n ≤ 254; overflow gives infinity, underflow subnormals or zero.</summary>
+    static abstract TVector Scale(TVector a, TVector n);
+
+    static abstract float SumLanes(TVector a);
+    static abstract float MaxLanes(TVector a);
+}
+
+/// <summary>A kernel's work, cut by shape into items that can run in any order on any thread.</summary>
+public interface IWork
+{
+    /// <summary>Does item <paramref name="item"/> with the given vector width.</summary>
+    void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct;
+}

@@ -1,0 +1,21 @@
+// Every environment variable that Brushfire reads, one line each. Nothing else reads the environment.
+// The documentation's table and `brushfire info` are made from this list.
+
+namespace Brushfire.Kernels;
+
+/// <summary>An environment variable: its name, what it takes, and what it does.</summary>
+public sealed record Knob(string Name, string Values, string Effect)
+{
+#pragma warning disable RS0030 // the one place that reads the environment
+    public string? Value => Environment.GetEnvironmentVariable(Name) is { Length: > 0 } value ? value : null;
+#pragma warning restore RS0030
+}
+
+public static class Knobs
+{
+    public static readonly Knob Isa = new("BRUSHFIRE_ISA", "avx512 | avx2 | portable", "forces an instruction set; the best one that the processor has otherwise");
+    public static readonly Knob Threads = new("BRUSHFIRE_THREADS", "1 …", "number of threads that kernels use; all processors otherwise");
+    public static readonly Knob Reference = new("BRUSHFIRE_REFERENCE", "folder", "where tests read reference values; ../shared/golden otherwise");
+
+    public static IReadOnlyList<Knob> All { get; } = [Isa, Threads, Reference];
+}

@@ -1,0 +1,35 @@
+// Memory that a work item needs for its own duration: one growing, 64-byte-aligned block a thread, kept for reuse.
+
+using System.Runtime.InteropServices;
+
+namespace Brushfire.Kernels;
+
+public static unsafe class Scratch
+{
+    [ThreadStatic] private static Block? t_block;
+
+    /// <summary>At least <paramref name="bytes"/> bytes, uninitialized, valid until this thread's next call. A work item calls it once and cuts the block itself.</summary>
+    public static void* Take(nint bytes)
+    {
+        Block block = t_block ??= new Block();
+        return block.Take(bytes);
+    }
+
+    private sealed class Block
+    {
+        private void* _start;
+        private nint _size;
+
+        public void* Take(nint bytes)
+        {
+            if (bytes <= _size) return _start;
+            NativeMemory.AlignedFree(_start);
+            _size = 0;
+            _start = NativeMemory.AlignedAlloc((nuint)bytes, 64);
+            _size = bytes;
+            return _start;
+        }
+
+        ~Block() => NativeMemory.AlignedFree(_start);
+    }
+}

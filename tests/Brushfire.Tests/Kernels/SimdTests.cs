@@ -1,0 +1,76 @@
+// Every vector width against the one-lane form, for each operation of ISimd.
+
+using System.Runtime.Intrinsics;
+using Brushfire.Kernels;
+
+namespace Brushfire.Tests.Kernels;
+
+public sealed unsafe class SimdTests
+{
+    private static readonly float[] s_values = [0f, -0f, 1f, -1f, 0.5f, 1.5f, 2.5f, -2.5f, 1e-40f, 3e38f, -7.25f, 100.75f, float.PositiveInfinity, float.NegativeInfinity, float.NaN, 12f];
+
+    [Fact]
+    public void Every_width_agrees_with_one_lane()
+    {
+        Check<Simd512, Vector512<float>>();
+        Check<Simd256, Vector256<float>>();
+        Check<Simd128, Vector128<float>>();
+    }
+
+    [Theory]
+    [InlineData(1f, -252f)]
+    [InlineData(1.5f, 100f)]
+    [InlineData(1e-30f, 150f)]
+    [InlineData(1f, 128f)]
+    [InlineData(1f, -149f)]
+    public void Scale_multiplies_by_a_power_of_two(float a, float n) =>
+        Assert.Equal((float)(a * Math.Pow(2, n)), Simd256.Scale(Vector256.Create(a), Vector256.Create(n))[3]);
+
+    private static void Check<TSimd, TVector>() where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        int count = TSimd.Count;
+        Same<TSimd, TVector>(TSimd.Add, SimdScalar.Add);
+        Same<TSimd, TVector>(TSimd.Subtract, SimdScalar.Subtract);
+        Same<TSimd, TVector>(TSimd.Multiply, SimdScalar.Multiply);
+        Same<TSimd, TVector>(TSimd.Divide, SimdScalar.Divide);
+        Same<TSimd, TVector>(TSimd.Min, SimdScalar.Min);
+        Same<TSimd, TVector>(TSimd.Max, SimdScalar.Max);
+        Same<TSimd, TVector>(TSimd.And, SimdScalar.And);
+        Same<TSimd, TVector>(TSimd.Or, SimdScalar.Or);
+        Same<TSimd, TVector>(TSimd.LessThan, SimdScalar.LessThan);
+        Same<TSimd, TVector>(TSimd.Equal, SimdScalar.Equal);
+        Same<TSimd, TVector>((a, _) => TSimd.Abs(a), (a, _) => SimdScalar.Abs(a));
+        Same<TSimd, TVector>((a, _) => TSimd.Negate(a), (a, _) => SimdScalar.Negate(a));
+        Same<TSimd, TVector>((a, _) => TSimd.Floor(a), (a, _) => SimdScalar.Floor(a));
+        Same<TSimd, TVector>((a, _) => TSimd.Round(a), (a, _) => SimdScalar.Round(a));
+        Same<TSimd, TVector>((a, b) => TSimd.Select(TSimd.LessThan(a, b), a, b), (a, b) => SimdScalar.Select(SimdScalar.LessThan(a, b), a, b));
+        Same<TSimd, TVector>((a, b) => TSimd.MultiplyAdd(a, b, a), (a, b) => SimdScalar.MultiplyAdd(a, b, a));
+
+        float* memory = stackalloc float[count + 2];
+        for (int used = 0; used <= count; used++)
+        {
+            for (int i = 0; i < count + 2; i++) memory[i] = i + 1;
+            TVector loaded = TSimd.LoadPartial(memory, used);
+            Assert.Equal(used * (used + 1) / 2f, TSimd.SumLanes(loaded));
+            Assert.Equal(used, TSimd.MaxLanes(loaded));
+            TSimd.StorePartial(memory, TSimd.Broadcast(-1), used);
+            for (int i = 0; i < count + 2; i++) Assert.Equal(i < used ? -1 : i + 1, memory[i]);
+        }
+    }
+
+    private static void Same<TSimd, TVector>(Func<TVector, TVector, TVector> wide, Func<float, float, float> one)
+        where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        float* lanes = stackalloc float[TSimd.Count];
+        foreach (float a in s_values)
+        {
+            foreach (float b in s_values)
+            {
+                TSimd.Store(lanes, wide(TSimd.Broadcast(a), TSimd.Broadcast(b)));
+                float expected = one(a, b);
+                for (int i = 0; i < TSimd.Count; i++)
+                    Assert.True(BitConverter.SingleToInt32Bits(expected) == BitConverter.SingleToInt32Bits(lanes[i]) || (float.IsNaN(expected) && float.IsNaN(lanes[i])), $"{a:R}, {b:R}: {lanes[i]:R} instead of {expected:R}");
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+// Every item runs once, cancellation stops a launch, failures reach the caller.
+
+using Brushfire.Kernels;
+
+namespace Brushfire.Tests.Kernels;
+
+public sealed unsafe class WorkerPoolTests
+{
+    [Fact]
+    public void Every_item_runs_exactly_once()
+    {
+        for (int count = 1; count < 200; count++)
+        {
+            int[] runs = new int[count];
+            fixed (int* pointer = runs)
+            {
+                var work = new Counting { Runs = pointer };
+                WorkerPool.Run(count, ref work);
+            }
+
+            Assert.All(runs, n => Assert.Equal(1, n));
+        }
+    }
+
+    [Fact]
+    public void A_cancelled_token_stops_the_launch()
+    {
+        using var source = new CancellationTokenSource();
+        int started = 0;
+        WorkerPool.Cancellation = source.Token;
+        try
+        {
+            var work = new Cancelling { Source = source, Started = &started };
+            Assert.Throws<OperationCanceledException>(() => WorkerPool.Run(1000, ref work));
+        }
+        finally
+        {
+            WorkerPool.Cancellation = default;
+        }
+
+        Assert.InRange(started, 1, WorkerPool.Threads);
+    }
+
+    private struct Counting : IWork
+    {
+        public int* Runs;
+        public void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct => Interlocked.Increment(ref Runs[item]);
+    }
+
+    private struct Cancelling : IWork
+    {
+        public CancellationTokenSource Source;
+        public int* Started;
+        public void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            Interlocked.Increment(ref *Started);
+            Source.Cancel();
+        }
+    }
+}
