@@ -1,0 +1,43 @@
+// Element types: names as in papers and weight files, sizes in bytes.
+
+namespace Brushfire.Tensors;
+
+/// <summary>Element type of a tensor.</summary>
+public enum DType { Float32, Float16, BFloat16, Float64, Int32, Int64, UInt8, Bool }
+
+public static class DTypes
+{
+    /// <summary>Bytes of one element.</summary>
+    public static int Size(this DType dtype) => dtype switch
+    {
+        DType.Float32 => 4,
+        DType.Float16 => 2,
+        DType.BFloat16 => 2,
+        DType.Float64 => 8,
+        DType.Int32 => 4,
+        DType.Int64 => 8,
+        DType.UInt8 => 1,
+        DType.Bool => 1,
+    };
+
+    /// <summary>The printed name: f32, f16, bf16, f64, i32, i64, u8, bool.</summary>
+    public static string Name(this DType dtype) => dtype switch
+    {
+        DType.Float32 => "f32",
+        DType.Float16 => "f16",
+        DType.BFloat16 => "bf16",
+        DType.Float64 => "f64",
+        DType.Int32 => "i32",
+        DType.Int64 => "i64",
+        DType.UInt8 => "u8",
+        DType.Bool => "bool",
+    };
+
+    /// <summary>The type whose printed name is given, or null.</summary>
+    public static DType? Parse(string name)
+    {
+        foreach (DType dtype in Enum.GetValues<DType>())
+            if (dtype.Name() == name) return dtype;
+        return null;
+    }
+}
