@@ -1,0 +1,50 @@
+// The register tile of every vector width against a double loop.
+
+using System.Runtime.Intrinsics;
+using Brushfire.Kernels;
+
+namespace Brushfire.Tests.Kernels;
+
+public sealed unsafe class MicroKernelTests
+{
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(0, true)]
+    [InlineData(1, false)]
+    [InlineData(7, true)]
+    [InlineData(130, false)]
+    [InlineData(131, true)]
+    public void A_tile_is_the_product_of_its_panels(int k, bool accumulate)
+    {
+        Check<Simd512, Vector512<float>>(k, accumulate);
+        Check<Simd256, Vector256<float>>(k, accumulate);
+        Check<Simd128, Vector128<float>>(k, accumulate);
+    }
+
+    private static void Check<TSimd, TVector>(int k, bool accumulate) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        int rows = Tiling.Rows<TSimd, TVector>(), columns = Tiling.Columns<TSimd, TVector>(), stride = columns + 3;
+        var random = new Random(k);
+        float[] a = Numbers(random, k * rows), b = Numbers(random, k * columns), tile = Numbers(random, rows * stride);
+        float[] expected = [.. tile];
+        for (int r = 0; r < rows; r++)
+        {
+            for (int c = 0; c < columns; c++)
+            {
+                double sum = accumulate ? tile[r * stride + c] : 0;
+                for (int i = 0; i < k; i++) sum += (double)a[i * rows + r] * b[i * columns + c];
+                expected[r * stride + c] = (float)sum;
+            }
+        }
+
+        fixed (float* ap = a, bp = b, tilePointer = tile) MicroKernel.Run<TSimd, TVector>(k, ap, bp, tilePointer, stride, accumulate);
+        Close.Absolute(expected, tile, 1e-5, typeof(TSimd).Name);
+    }
+
+    private static float[] Numbers(Random random, int count)
+    {
+        float[] numbers = new float[count];
+        for (int i = 0; i < count; i++) numbers[i] = random.NextSingle() * 2 - 1;
+        return numbers;
+    }
+}
