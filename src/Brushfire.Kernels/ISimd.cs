@@ -57,6 +57,9 @@ public unsafe interface ISimd<TVector> where TVector : struct
     /// <summary>a * 2^n for integral n with -252 ≤ n ≤ 254; overflow gives infinity, underflow subnormals or zero.</summary>
     static abstract TVector Scale(TVector a, TVector n);
 
+    /// <summary>floor(log2(a)) of a positive normal number.</summary>
+    static abstract TVector Exponent(TVector a);
+
     static abstract float SumLanes(TVector a);
     static abstract float MaxLanes(TVector a);
 }

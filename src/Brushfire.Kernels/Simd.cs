@@ -1,7 +1,9 @@
 // The vector widths behind ISimd: 512, 256 and 128 bits, and one lane for remainders.
 // The three wide ones are twins but for their width; a test runs all of them against the one-lane form.
 
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Brushfire.Kernels;
 
@@ -47,13 +49,18 @@ public readonly unsafe struct Simd512 : ISimd<Vector512<float>>
         for (int i = 0; i < count; i++) destination[i] = lanes[i];
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Scale(Vector512<float> a, Vector512<float> n)
     {
+        if (Avx512F.IsSupported) return Avx512F.Scale(a, n);
+
         // Two factors, each a normal number, so that results near the ends of the range come out right.
-        Vector512<int> whole = Vector512.ConvertToInt32(n);
+        Vector512<int> whole = Vector512.ConvertToInt32Native(n);
         Vector512<int> half = Vector512.ShiftRightArithmetic(whole, 1);
         return a * PowerOfTwo(half) * PowerOfTwo(whole - half);
     }
+
+    public static Vector512<float> Exponent(Vector512<float> a) => Vector512.ConvertToSingle(Vector512.ShiftRightLogical(a.AsInt32(), 23) - Vector512.Create(127));
 
     public static float MaxLanes(Vector512<float> a)
     {
@@ -105,13 +112,16 @@ public readonly unsafe struct Simd256 : ISimd<Vector256<float>>
         for (int i = 0; i < count; i++) destination[i] = lanes[i];
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Scale(Vector256<float> a, Vector256<float> n)
     {
         // Two factors, each a normal number, so that results near the ends of the range come out right.
-        Vector256<int> whole = Vector256.ConvertToInt32(n);
+        Vector256<int> whole = Vector256.ConvertToInt32Native(n);
         Vector256<int> half = Vector256.ShiftRightArithmetic(whole, 1);
         return a * PowerOfTwo(half) * PowerOfTwo(whole - half);
     }
+
+    public static Vector256<float> Exponent(Vector256<float> a) => Vector256.ConvertToSingle(Vector256.ShiftRightLogical(a.AsInt32(), 23) - Vector256.Create(127));
 
     public static float MaxLanes(Vector256<float> a)
     {
@@ -163,13 +173,16 @@ public readonly unsafe struct Simd128 : ISimd<Vector128<float>>
         for (int i = 0; i < count; i++) destination[i] = lanes[i];
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Scale(Vector128<float> a, Vector128<float> n)
     {
         // Two factors, each a normal number, so that results near the ends of the range come out right.
-        Vector128<int> whole = Vector128.ConvertToInt32(n);
+        Vector128<int> whole = Vector128.ConvertToInt32Native(n);
         Vector128<int> half = Vector128.ShiftRightArithmetic(whole, 1);
         return a * PowerOfTwo(half) * PowerOfTwo(whole - half);
     }
+
+    public static Vector128<float> Exponent(Vector128<float> a) => Vector128.ConvertToSingle(Vector128.ShiftRightLogical(a.AsInt32(), 23) - Vector128.Create(127));
 
     public static float MaxLanes(Vector128<float> a)
     {
@@ -213,10 +226,12 @@ public readonly unsafe struct SimdScalar : ISimd<float>
 
     public static float Scale(float a, float n)
     {
-        int half = (int)n >> 1;
-        return a * PowerOfTwo(half) * PowerOfTwo((int)n - half);
+        int whole = float.ConvertToIntegerNative<int>(n);
+        int half = whole >> 1;
+        return a * PowerOfTwo(half) * PowerOfTwo(whole - half);
     }
 
+    public static float Exponent(float a) => (BitConverter.SingleToInt32Bits(a) >> 23) - 127;
     public static float SumLanes(float a) => a;
     public static float MaxLanes(float a) => a;
 

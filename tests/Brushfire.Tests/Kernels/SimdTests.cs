@@ -26,6 +26,19 @@ public sealed unsafe class SimdTests
     public void Scale_multiplies_by_a_power_of_two(float a, float n) =>
         Assert.Equal((float)(a * Math.Pow(2, n)), Simd256.Scale(Vector256.Create(a), Vector256.Create(n))[3]);
 
+    [Theory]
+    [InlineData(1f, 0f)]
+    [InlineData(0.99f, -1f)]
+    [InlineData(1.17549435e-38f, -126f)]
+    [InlineData(3.4e38f, 127f)]
+    public void Exponent_is_the_floor_of_the_binary_logarithm(float a, float expected)
+    {
+        Assert.Equal(expected, SimdScalar.Exponent(a));
+        Assert.Equal(expected, Simd128.Exponent(Vector128.Create(a))[3]);
+        Assert.Equal(expected, Simd256.Exponent(Vector256.Create(a))[7]);
+        Assert.Equal(expected, Simd512.Exponent(Vector512.Create(a))[15]);
+    }
+
     private static void Check<TSimd, TVector>() where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         int count = TSimd.Count;
@@ -45,6 +58,9 @@ public sealed unsafe class SimdTests
         Same<TSimd, TVector>((a, _) => TSimd.Round(a), (a, _) => SimdScalar.Round(a));
         Same<TSimd, TVector>((a, b) => TSimd.Select(TSimd.LessThan(a, b), a, b), (a, b) => SimdScalar.Select(SimdScalar.LessThan(a, b), a, b));
         Same<TSimd, TVector>((a, b) => TSimd.MultiplyAdd(a, b, a), (a, b) => SimdScalar.MultiplyAdd(a, b, a));
+
+        float[] powers = [-252f, -150f, -149f, -127f, -126f, -1f, 0f, 1f, 127f, 128f, 254f];
+        foreach (float n in powers) Same<TSimd, TVector>((a, _) => TSimd.Scale(a, TSimd.Broadcast(n)), (a, _) => SimdScalar.Scale(a, n));
 
         float* memory = stackalloc float[count + 2];
         for (int used = 0; used <= count; used++)
