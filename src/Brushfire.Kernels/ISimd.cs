@@ -36,6 +36,9 @@ public unsafe interface ISimd<TVector> where TVector : struct
     /// <summary>The larger lane; NaN where either is NaN.</summary>
     static abstract TVector Max(TVector a, TVector b);
 
+    /// <summary>The larger lane in one instruction; a NaN in <paramref name="b"/> stays, one in <paramref name="a"/> may be lost.</summary>
+    static abstract TVector MaxNative(TVector a, TVector b);
+
     static abstract TVector Sqrt(TVector a);
     static abstract TVector Abs(TVector a);
     static abstract TVector Negate(TVector a);
@@ -59,6 +62,9 @@ public unsafe interface ISimd<TVector> where TVector : struct
 
     /// <summary>floor(log2(a)) of a positive normal number.</summary>
     static abstract TVector Exponent(TVector a);
+
+    /// <summary>2^n for integral n with -126 ≤ n ≤ 127; n = -127 gives 0.</summary>
+    static abstract TVector PowerOfTwo(TVector n);
 
     static abstract float SumLanes(TVector a);
     static abstract float MaxLanes(TVector a);

@@ -22,6 +22,7 @@ public readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static Vector512<float> MultiplyAdd(Vector512<float> a, Vector512<float> b, Vector512<float> c) => Vector512.MultiplyAddEstimate(a, b, c);
     public static Vector512<float> Min(Vector512<float> a, Vector512<float> b) => Vector512.Min(a, b);
     public static Vector512<float> Max(Vector512<float> a, Vector512<float> b) => Vector512.Max(a, b);
+    public static Vector512<float> MaxNative(Vector512<float> a, Vector512<float> b) => Vector512.MaxNative(a, b);
     public static Vector512<float> Sqrt(Vector512<float> a) => Vector512.Sqrt(a);
     public static Vector512<float> Abs(Vector512<float> a) => Vector512.Abs(a);
     public static Vector512<float> Negate(Vector512<float> a) => -a;
@@ -67,6 +68,9 @@ public readonly unsafe struct Simd512 : ISimd<Vector512<float>>
         return Simd256.MaxLanes(Vector256.Max(a.GetLower(), a.GetUpper()));
     }
 
+    // Added to 1.5 * 2^23, a small integer stands in the lowest bits.
+    public static Vector512<float> PowerOfTwo(Vector512<float> n) => Vector512.ShiftLeft((n + Vector512.Create(12582912f + 127)).AsInt32(), 23).AsSingle();
+
     private static Vector512<float> PowerOfTwo(Vector512<int> n) => Vector512.ShiftLeft(n + Vector512.Create(127), 23).AsSingle();
 }
 
@@ -85,6 +89,7 @@ public readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> c) => Vector256.MultiplyAddEstimate(a, b, c);
     public static Vector256<float> Min(Vector256<float> a, Vector256<float> b) => Vector256.Min(a, b);
     public static Vector256<float> Max(Vector256<float> a, Vector256<float> b) => Vector256.Max(a, b);
+    public static Vector256<float> MaxNative(Vector256<float> a, Vector256<float> b) => Vector256.MaxNative(a, b);
     public static Vector256<float> Sqrt(Vector256<float> a) => Vector256.Sqrt(a);
     public static Vector256<float> Abs(Vector256<float> a) => Vector256.Abs(a);
     public static Vector256<float> Negate(Vector256<float> a) => -a;
@@ -128,6 +133,9 @@ public readonly unsafe struct Simd256 : ISimd<Vector256<float>>
         return Simd128.MaxLanes(Vector128.Max(a.GetLower(), a.GetUpper()));
     }
 
+    // Added to 1.5 * 2^23, a small integer stands in the lowest bits.
+    public static Vector256<float> PowerOfTwo(Vector256<float> n) => Vector256.ShiftLeft((n + Vector256.Create(12582912f + 127)).AsInt32(), 23).AsSingle();
+
     private static Vector256<float> PowerOfTwo(Vector256<int> n) => Vector256.ShiftLeft(n + Vector256.Create(127), 23).AsSingle();
 }
 
@@ -146,6 +154,7 @@ public readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     public static Vector128<float> MultiplyAdd(Vector128<float> a, Vector128<float> b, Vector128<float> c) => Vector128.MultiplyAddEstimate(a, b, c);
     public static Vector128<float> Min(Vector128<float> a, Vector128<float> b) => Vector128.Min(a, b);
     public static Vector128<float> Max(Vector128<float> a, Vector128<float> b) => Vector128.Max(a, b);
+    public static Vector128<float> MaxNative(Vector128<float> a, Vector128<float> b) => Vector128.MaxNative(a, b);
     public static Vector128<float> Sqrt(Vector128<float> a) => Vector128.Sqrt(a);
     public static Vector128<float> Abs(Vector128<float> a) => Vector128.Abs(a);
     public static Vector128<float> Negate(Vector128<float> a) => -a;
@@ -189,6 +198,9 @@ public readonly unsafe struct Simd128 : ISimd<Vector128<float>>
         return float.Max(float.Max(a[0], a[1]), float.Max(a[2], a[3]));
     }
 
+    // Added to 1.5 * 2^23, a small integer stands in the lowest bits.
+    public static Vector128<float> PowerOfTwo(Vector128<float> n) => Vector128.ShiftLeft((n + Vector128.Create(12582912f + 127)).AsInt32(), 23).AsSingle();
+
     private static Vector128<float> PowerOfTwo(Vector128<int> n) => Vector128.ShiftLeft(n + Vector128.Create(127), 23).AsSingle();
 }
 
@@ -213,6 +225,7 @@ public readonly unsafe struct SimdScalar : ISimd<float>
     public static float MultiplyAdd(float a, float b, float c) => float.MultiplyAddEstimate(a, b, c);
     public static float Min(float a, float b) => float.Min(a, b);
     public static float Max(float a, float b) => float.Max(a, b);
+    public static float MaxNative(float a, float b) => float.IsNaN(b) ? b : float.Max(a, b);
     public static float Sqrt(float a) => float.Sqrt(a);
     public static float Abs(float a) => float.Abs(a);
     public static float Negate(float a) => -a;
@@ -232,6 +245,7 @@ public readonly unsafe struct SimdScalar : ISimd<float>
     }
 
     public static float Exponent(float a) => (BitConverter.SingleToInt32Bits(a) >> 23) - 127;
+    public static float PowerOfTwo(float n) => PowerOfTwo((int)n);
     public static float SumLanes(float a) => a;
     public static float MaxLanes(float a) => a;
 

@@ -77,6 +77,20 @@ public readonly struct Exp2Operator : IUnaryOperator
         p = TSimd.MultiplyAdd(p, r, TSimd.Broadcast(0.693147242f));
         return TSimd.Scale(TSimd.MultiplyAdd(p, r, TSimd.Broadcast(1)), n);
     }
+
+    /// <summary>
+    /// 2ˣ for x ≤ 0, as softmax needs it, in two thirds of the instructions: relative error below 6e-7, 1 at 0, and 0 in place of
+    /// results below 2⁻¹²⁶.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector NonPositive<TSimd, TVector>(TVector x) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        x = TSimd.MaxNative(TSimd.Broadcast(-127), x);
+        TVector n = TSimd.Round(x);
+        TVector r = TSimd.Subtract(x, n);
+        TVector p = Polynomial.Of<TSimd, TVector>(r, 0.69314283f, 0.24022351f, 0.055574005f, 0.0096662825f, 0.0011125508f);
+        return TSimd.Multiply(TSimd.MultiplyAdd(p, r, TSimd.Broadcast(1)), TSimd.PowerOfTwo(n));
+    }
 }
 
 /// <summary>ln x within 1.5 ulp; -infinity at 0, NaN below.</summary>

@@ -39,6 +39,19 @@ public sealed unsafe class SimdTests
         Assert.Equal(expected, Simd512.Exponent(Vector512.Create(a))[15]);
     }
 
+    [Fact]
+    public void Powers_of_two_are_exact_and_end_in_zero()
+    {
+        for (int n = -127; n <= 127; n++)
+        {
+            float expected = n == -127 ? 0 : MathF.Pow(2, n);
+            Assert.Equal(expected, Simd512.PowerOfTwo(Vector512.Create((float)n))[9]);
+            Assert.Equal(expected, Simd256.PowerOfTwo(Vector256.Create((float)n))[7]);
+            Assert.Equal(expected, Simd128.PowerOfTwo(Vector128.Create((float)n))[1]);
+            Assert.Equal(expected, SimdScalar.PowerOfTwo(n));
+        }
+    }
+
     private static void Check<TSimd, TVector>() where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         int count = TSimd.Count;
@@ -48,6 +61,7 @@ public sealed unsafe class SimdTests
         Same<TSimd, TVector>(TSimd.Divide, SimdScalar.Divide);
         Same<TSimd, TVector>(TSimd.Min, SimdScalar.Min);
         Same<TSimd, TVector>(TSimd.Max, SimdScalar.Max);
+        Same<TSimd, TVector>((a, b) => TSimd.Add(TSimd.MaxNative(TSimd.Select(TSimd.Equal(a, a), a, b), b), TSimd.Zero), (a, b) => SimdScalar.MaxNative(float.IsNaN(a) ? b : a, b) + 0f); // the sign of zero is free
         Same<TSimd, TVector>(TSimd.And, SimdScalar.And);
         Same<TSimd, TVector>(TSimd.Or, SimdScalar.Or);
         Same<TSimd, TVector>(TSimd.LessThan, SimdScalar.LessThan);

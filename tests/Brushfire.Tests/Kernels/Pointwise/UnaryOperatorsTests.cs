@@ -28,6 +28,37 @@ public sealed unsafe class UnaryOperatorsTests
     [Fact] public void QuickGelu_is_within_its_bound() => Sweep<QuickGeluOperator>(x => x / (1 + Math.Exp(-1.702 * x)), absolute: x => 1.5e-7 * Math.Max(1, Math.Abs(x)));
 
     // The bound holds where the error is at most so many units in the last place, or at most the absolute bound.
+    [Fact]
+    public void The_softmax_form_of_exp2_keeps_its_bound()
+    {
+        double worst = 0;
+        for (float x = -126; x <= 0; x += 1f / 1024 + 1e-5f)
+        {
+            double expected = Math.Pow(2, x);
+            float wide = Exp2Operator.NonPositive<Simd256, Vector256<float>>(Vector256.Create(x))[5];
+            float one = Exp2Operator.NonPositive<SimdScalar, float>(x);
+            worst = Math.Max(worst, Math.Max(Math.Abs(wide - expected), Math.Abs(one - expected)) / expected);
+        }
+
+        Assert.InRange(worst, 0, 6e-7);
+    }
+
+    [Theory]
+    [InlineData(0f, 1f)]
+    [InlineData(-1f, 0.5f)]
+    [InlineData(-126f, 1.17549435E-38f)]
+    [InlineData(-127f, 0f)]
+    [InlineData(-1e30f, 0f)]
+    [InlineData(float.NegativeInfinity, 0f)]
+    [InlineData(float.NaN, float.NaN)]
+    public void The_softmax_form_of_exp2_is_exact_at_special_values(float x, float expected)
+    {
+        Assert.Equal(expected, Exp2Operator.NonPositive<Simd512, Vector512<float>>(Vector512.Create(x))[15]);
+        Assert.Equal(expected, Exp2Operator.NonPositive<Simd256, Vector256<float>>(Vector256.Create(x))[7]);
+        Assert.Equal(expected, Exp2Operator.NonPositive<Simd128, Vector128<float>>(Vector128.Create(x))[3]);
+        Assert.Equal(expected, Exp2Operator.NonPositive<SimdScalar, float>(x));
+    }
+
     private static void Sweep<TOperator>(Func<double, double> exact, double ulps = 0, Func<double, double>? absolute = null) where TOperator : struct, IUnaryOperator
     {
         float[] x = Arguments();
