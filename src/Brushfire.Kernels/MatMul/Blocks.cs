@@ -1,0 +1,47 @@
+// How a product C[M, N] = A[M, K] B[K, N] is cut for the caches: by its shape alone, never by the number of threads.
+// A block of A, MC x KC, and the sums of a block of C, MC x NC, share the second-level cache; a panel of B, KC x NR, is
+// read through the first-level cache by all of the block's register tiles.
+
+namespace Brushfire.Kernels;
+
+internal readonly struct Blocks
+{
+    private const int MaxKC = 384;
+    private const int MaxMC = 132;
+    private const int MaxNC = 384;
+
+    // Fewer items than this are cut further along N, as long as an item keeps this many multiply-adds.
+    private const int EnoughItems = 8;
+    private const long ItemWork = 1 << 20;
+
+    public Blocks(int batch, int m, int n, int k, int mr, int nr)
+    {
+        KBlocks = Math.Max(1, Count(k, MaxKC));
+        KC = Count(k, KBlocks);
+        MC = Spread(m, MaxMC, mr);
+        NC = Spread(n, MaxNC, nr);
+        MBlocks = Count(m, MC);
+        while ((long)batch * MBlocks * Count(n, NC) < EnoughItems && NC > nr && (long)MC * NC * k > 2 * ItemWork) NC = RoundUp(NC / 2, nr);
+        NBlocks = Count(n, NC);
+    }
+
+    /// <summary>Sizes of a block; MC and NC are whole numbers of register tiles.</summary>
+    public int MC { get; }
+    public int NC { get; }
+    public int KC { get; }
+    public int MBlocks { get; }
+    public int NBlocks { get; }
+    public int KBlocks { get; }
+
+    /// <summary>Blocks of <paramref name="block"/> that cover <paramref name="size"/>.</summary>
+    public static int Count(int size, int block) => (size + block - 1) / block;
+
+    public static int RoundUp(int size, int multiple) => Count(size, multiple) * multiple;
+
+    // The size of equal blocks, at most max and whole tiles.
+    private static int Spread(int size, int max, int tile)
+    {
+        int tiles = Count(size, tile);
+        return Count(tiles, Count(tiles, Math.Max(1, max / tile))) * tile;
+    }
+}

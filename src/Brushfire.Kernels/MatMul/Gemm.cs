@@ -1,0 +1,72 @@
+// C[batch] = A[batch] B[batch] in float32, with hooks at both ends: A is packed block by block through a panel source
+// (and its prologue), B comes packed, finished register tiles go to an epilogue while they are in the nearest cache.
+// An item is one block of C, MC x NC, over all of K: partial sums are never shared and are added in one order.
+//
+//     for each block of K:  pack A [MC, KC] into panels of MR rows
+//         for each panel of B [KC, NR]:  for each panel of A:  C tile (+)= A panel x B panel;  last block: epilogue
+
+namespace Brushfire.Kernels;
+
+public static unsafe class Gemm
+{
+    /// <summary>Multiplies: m rows of A by B's K x N. K = 0 hands zeros to the epilogue.</summary>
+    /// <exception cref="InvalidOperationException">B was packed for another instruction set.</exception>
+    public static void Run<TPanels, TEpilogue>(int batch, int m, in TPanels panels, PackedMatrix b, in TEpilogue epilogue)
+        where TPanels : struct, IPanelSource where TEpilogue : struct, IEpilogue
+    {
+        if (b.Columns != Tiling.CurrentColumns)
+            throw new InvalidOperationException($"gemm: B was packed in panels of {b.Columns} columns, the instruction set in use ({Isas.Current}) takes {Tiling.CurrentColumns}; pack it again after changing the instruction set.");
+        if (m == 0 || b.N == 0) return;
+        var work = new Work<TPanels, TEpilogue>
+        {
+            M = m,
+            Panels = panels,
+            B = b,
+            Epilogue = epilogue,
+            Blocks = new Blocks(batch, m, b.N, b.K, Tiling.CurrentRows, b.Columns),
+        };
+        WorkerPool.Run(batch * work.Blocks.NBlocks * work.Blocks.MBlocks, ref work);
+    }
+
+    private struct Work<TPanels, TEpilogue> : IWork where TPanels : struct, IPanelSource where TEpilogue : struct, IEpilogue
+    {
+        public int M;
+        public TPanels Panels;
+        public PackedMatrix B;
+        public TEpilogue Epilogue;
+        public Blocks Blocks;
+
+        public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            // Neighbouring items share a block of B, so that it comes from memory once.
+            int mBlock = item % Blocks.MBlocks, nBlock = item / Blocks.MBlocks % Blocks.NBlocks, batch = item / Blocks.MBlocks / Blocks.NBlocks;
+            int mr = Tiling.Rows<TSimd, TVector>(), nr = Tiling.Columns<TSimd, TVector>();
+            int row = mBlock * Blocks.MC, rows = Math.Min(Blocks.MC, M - row);
+            int column = nBlock * Blocks.NC, columns = Math.Min(Blocks.NC, B.N - column);
+            nint tile = mr * nr, tiles = Blocks.KBlocks == 1 ? 1 : (nint)Blocks.Count(rows, mr) * Blocks.Count(columns, nr);
+            nint aFloats = Blocks.RoundUp(Blocks.RoundUp(rows, mr) * Blocks.KC, 16);
+            float* a = (float*)Scratch.Take((aFloats + tiles * tile) * sizeof(float));
+            float* sums = a + aFloats;
+            float* b = B.Panels + batch * B.BatchStride + (nint)column * B.K;
+
+            for (int block = 0; block < Blocks.KBlocks; block++)
+            {
+                int k = block * Blocks.KC, count = Math.Min(Blocks.KC, B.K - k);
+                bool last = block == Blocks.KBlocks - 1;
+                Panels.Pack<TSimd, TVector>(batch, row, rows, k, count, a);
+                float* sum = sums;
+                for (int j = 0; j < columns; j += nr)
+                {
+                    float* bPanel = b + ((nint)j * B.K) + (nint)k * nr;
+                    float* aPanel = a;
+                    for (int i = 0; i < rows; i += mr, aPanel += (nint)mr * count)
+                    {
+                        MicroKernel.Run<TSimd, TVector>(count, aPanel, bPanel, sum, nr, accumulate: block > 0);
+                        if (last) Epilogue.Store<TSimd, TVector>(sum, nr, batch, row + i, column + j, Math.Min(mr, rows - i), Math.Min(nr, columns - j));
+                        if (tiles > 1) sum += tile;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+// Convolution against a double loop: kernels, strides, a padding for each side, few and many channels, hooks.
+
+using Brushfire.Kernels;
+using CsCheck;
+
+namespace Brushfire.Tests.Kernels;
+
+public sealed unsafe class ConvolutionTests
+{
+    [Theory]
+    [InlineData(1, 8, 8, 20, 24, 3, 1, 1)]
+    [InlineData(2, 5, 7, 33, 17, 3, 1, 1)]
+    [InlineData(2, 8, 6, 40, 20, 3, 2, 1)]
+    [InlineData(1, 6, 6, 4, 33, 3, 1, 1)]
+    [InlineData(1, 9, 9, 3, 16, 3, 1, 1)]
+    [InlineData(2, 7, 9, 9, 21, 3, 1, 1)]
+    [InlineData(1, 9, 8, 24, 3, 3, 1, 1)]
+    [InlineData(1, 9, 8, 24, 4, 3, 1, 1)]
+    [InlineData(2, 7, 5, 40, 30, 1, 1, 0)]
+    [InlineData(2, 7, 5, 40, 30, 1, 2, 0)]
+    [InlineData(1, 4, 4, 30, 8, 1, 1, 1)]
+    [InlineData(1, 11, 12, 5, 8, 5, 3, 2)]
+    [InlineData(1, 2, 1, 3, 5, 3, 1, 1)]
+    [InlineData(1, 6, 5, 50, 9, 3, 1, 1)]
+    [InlineData(1, 13, 12, 8, 7, 7, 1, 3)]
+    public void Square_kernels_agree_with_a_double_loop(int batch, int height, int width, int channels, int outputs, int kernel, int stride, int padding) => Check(new ConvolutionShape
+    {
+        Batch = batch,
+        Height = height,
+        Width = width,
+        Channels = channels,
+        OutputChannels = outputs,
+        KernelHeight = kernel,
+        KernelWidth = kernel,
+        StrideY = stride,
+        StrideX = stride,
+        Top = padding,
+        Left = padding,
+        Bottom = padding,
+        Right = padding,
+    });
+
+    [Fact]
+    public void Padding_on_the_right_and_bottom_only_agrees_with_a_double_loop() => Check(new ConvolutionShape
+    {
+        Batch = 2,
+        Height = 8,
+        Width = 10,
+        Channels = 18,
+        OutputChannels = 19,
+        KernelHeight = 3,
+        KernelWidth = 3,
+        StrideY = 2,
+        StrideX = 2,
+        Bottom = 1,
+        Right = 1,
+    });
+
+    [Fact]
+    public void Random_shapes_agree_with_a_double_loop() =>
+        Gen.Select(Gen.Int[1, 9], Gen.Int[1, 9], Gen.Int[1, 40], Gen.Int[1, 40], Gen.Int[0, 255], Gen.Int[1, 3], Gen.Int[1, 4]).Sample((height, width, channels, outputs, padding, stride, kernel) =>
+        {
+            var shape = new ConvolutionShape
+            {
+                Batch = 1 + padding % 2,
+                Height = height,
+                Width = width,
+                Channels = channels,
+                OutputChannels = outputs,
+                KernelHeight = kernel,
+                KernelWidth = 1 + padding % 5,
+                StrideY = stride,
+                StrideX = 1 + padding / 3 % 2,
+                Top = padding & 3,
+                Left = padding >> 2 & 3,
+                Bottom = padding >> 4 & 3,
+                Right = padding >> 6 & 3,
+            };
+            if (shape.Height + shape.Top + shape.Bottom >= shape.KernelHeight && shape.Width + shape.Left + shape.Right >= shape.KernelWidth) Check(shape);
+        }, iter: 150, threads: 1);
+
+    [Theory]
+    [InlineData(20)]
+    [InlineData(3)]
+    public void A_prologue_maps_pixels_and_leaves_the_padding_zero(int channels)
+    {
+        var shape = new ConvolutionShape { Batch = 2, Height = 5, Width = 6, Channels = channels, OutputChannels = 18, KernelHeight = 3, KernelWidth = 3, Top = 1, Left = 1, Bottom = 1, Right = 1 };
+        using var mapped = new Guarded(Input(shape), 1);
+        for (int i = 0; i < mapped.Count; i++) mapped.Pointer[i] = mapped.Pointer[i] * (i % channels) + i / channels;
+        float[] expected = Expected(shape, mapped.Pointer);
+        Close.Relative(expected, Run(shape, new ScaledChannels()), 1e-6);
+    }
+
+    [Fact]
+    public void Any_number_of_threads_gives_the_same_bytes()
+    {
+        int before = WorkerPool.Threads;
+        try
+        {
+            var shape = new ConvolutionShape { Batch = 2, Height = 12, Width = 12, Channels = 48, OutputChannels = 100, KernelHeight = 3, KernelWidth = 3, Top = 1, Left = 1, Bottom = 1, Right = 1 };
+            WorkerPool.Threads = 1;
+            float[] one = Run(shape, new NoPrologue());
+            WorkerPool.Threads = 3;
+            Assert.Equal(one, Run(shape, new NoPrologue()));
+        }
+        finally
+        {
+            WorkerPool.Threads = before;
+        }
+    }
+
+    private static void Check(in ConvolutionShape shape)
+    {
+        using var input = new Guarded(Input(shape), 1);
+        Close.Absolute(Expected(shape, input.Pointer), Run(shape, new NoPrologue()), 1e-6 * (shape.K + 4), shape.ToString());
+    }
+
+    private static int Input(in ConvolutionShape shape) => shape.Batch * shape.Height * shape.Width * shape.Channels;
+
+    private static float[] Run<TPrologue>(in ConvolutionShape shape, TPrologue prologue) where TPrologue : struct, IPrologue
+    {
+        using var input = new Guarded(Input(shape), 1, 3);
+        using var filter = new Guarded(shape.OutputChannels * shape.K, 2, 1);
+        using var bias = new Guarded(shape.OutputChannels, 3);
+        using var output = new Guarded(shape.Batch * shape.OutputHeight * shape.OutputWidth * shape.OutputChannels, 4, 5);
+        using var panels = new Guarded((int)PackedMatrix.Floats(shape.K, shape.OutputChannels), 5);
+        PackedMatrix packed = PackedMatrix.Pack(panels.Pointer, Brushfire.Kernels.Convolution.Filter(filter.Pointer, shape));
+        panels.AssertFences();
+        Brushfire.Kernels.Convolution.Run(shape, input.Pointer, packed, prologue, new StoreEpilogue(output.Pointer, 0, shape.OutputChannels, bias.Pointer));
+        output.AssertFences();
+        return output.Span.ToArray();
+    }
+
+    private static float[] Expected(in ConvolutionShape shape, float* input)
+    {
+        using var filter = new Guarded(shape.OutputChannels * shape.K, 2);
+        using var bias = new Guarded(shape.OutputChannels, 3);
+        float[] output = new float[shape.Batch * shape.OutputHeight * shape.OutputWidth * shape.OutputChannels];
+        for (int i = 0; i < output.Length; i++)
+        {
+            int o = i % shape.OutputChannels, pixel = i / shape.OutputChannels;
+            int x = pixel % shape.OutputWidth * shape.StrideX - shape.Left, y = pixel / shape.OutputWidth % shape.OutputHeight * shape.StrideY - shape.Top;
+            int image = pixel / shape.OutputWidth / shape.OutputHeight;
+            double sum = bias.Pointer[o];
+            for (int ky = Math.Max(0, -y); ky < shape.KernelHeight && y + ky < shape.Height; ky++)
+                for (int kx = Math.Max(0, -x); kx < shape.KernelWidth && x + kx < shape.Width; kx++)
+                    for (int c = 0; c < shape.Channels; c++)
+                        sum += (double)input[((image * shape.Height + y + ky) * shape.Width + x + kx) * shape.Channels + c] * filter.Pointer[((o * shape.Channels + c) * shape.KernelHeight + ky) * shape.KernelWidth + kx];
+            output[i] = (float)sum;
+        }
+
+        return output;
+    }
+
+    // pixel value -> value * channel + pixel index
+    private struct ScaledChannels : IPrologue
+    {
+        public readonly nint Row(int batch, nint row) => row;
+
+        public readonly TVector Apply<TSimd, TVector>(TVector value, nint row, int column) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            float* channels = stackalloc float[TSimd.Count];
+            for (int i = 0; i < TSimd.Count; i++) channels[i] = column + i;
+            return TSimd.MultiplyAdd(value, TSimd.Load(channels), TSimd.Broadcast(row));
+        }
+    }
+}
