@@ -1,0 +1,189 @@
+// Pointwise functions over float32 operands with any strides: eager kernels. The output is contiguous over the sizes; an input's
+// stride of 0 repeats it. In place is allowed: the output may be an input that has the output's layout.
+// One loop serves unary, binary and ternary functions: inputs that are not contiguous along a row are first brought, a
+// block at a time, into a contiguous buffer in L1.
+
+using System.Runtime.CompilerServices;
+using Brushfire.Kernels.Movement;
+
+namespace Brushfire.Kernels.Pointwise;
+
+/// <summary>Functions of one value; the structs of the same names say what they compute and how exactly.</summary>
+public enum UnaryOperator { Negate, Abs, Relu, Sqrt, Rsqrt, Exp, Exp2, Log, Sin, Cos, Tanh, Erf, Sigmoid, Silu, Gelu, GeluTanh, QuickGelu }
+
+/// <summary>Functions of two values; the structs of the same names say what they compute.</summary>
+public enum BinaryOperator { Add, Subtract, Multiply, Divide, Min, Max, LessThan, Equal }
+
+public static unsafe class PointwiseKernel
+{
+    /// <summary>y = op(x) over contiguous memory.</summary>
+    public static void Run(UnaryOperator op, nint count, float* x, float* y)
+    {
+        var nest = new StridedNest(count);
+        nest.SetContiguous(0, sizeof(float));
+        nest.SetContiguous(1, sizeof(float));
+        Unary(op)(in nest, [(nint)y, (nint)x]);
+    }
+
+    /// <summary>output = op(x). Strides in elements.</summary>
+    public static void Run(UnaryOperator op, ReadOnlySpan<int> sizes, float* x, ReadOnlySpan<nint> xStrides, float* output)
+    {
+        StridedNest nest = Nest(sizes, xStrides, [], []);
+        Unary(op)(in nest, [(nint)output, (nint)x]);
+    }
+
+    /// <summary>output = op(a, b). Strides in elements, 0 to broadcast.</summary>
+    public static void Run(BinaryOperator op, ReadOnlySpan<int> sizes, float* a, ReadOnlySpan<nint> aStrides, float* b, ReadOnlySpan<nint> bStrides, float* output)
+    {
+        StridedNest nest = Nest(sizes, aStrides, bStrides, []);
+        Binary(op)(in nest, [(nint)output, (nint)a, (nint)b]);
+    }
+
+    /// <summary>output = condition ≠ 0 ? a : b. Strides in elements, 0 to broadcast.</summary>
+    public static void Where(
+        ReadOnlySpan<int> sizes, float* condition, ReadOnlySpan<nint> conditionStrides, float* a, ReadOnlySpan<nint> aStrides, float* b, ReadOnlySpan<nint> bStrides, float* output)
+    {
+        StridedNest nest = Nest(sizes, conditionStrides, aStrides, bStrides);
+        RunNest<TernaryFunction<WhereOperator>>(in nest, [(nint)output, (nint)condition, (nint)a, (nint)b]);
+    }
+
+    private static delegate*<in StridedNest, ReadOnlySpan<nint>, void> Unary(UnaryOperator op) => op switch
+    {
+        UnaryOperator.Negate => &RunNest<UnaryFunction<NegateOperator>>,
+        UnaryOperator.Abs => &RunNest<UnaryFunction<AbsOperator>>,
+        UnaryOperator.Relu => &RunNest<UnaryFunction<ReluOperator>>,
+        UnaryOperator.Sqrt => &RunNest<UnaryFunction<SqrtOperator>>,
+        UnaryOperator.Rsqrt => &RunNest<UnaryFunction<RsqrtOperator>>,
+        UnaryOperator.Exp => &RunNest<UnaryFunction<ExpOperator>>,
+        UnaryOperator.Exp2 => &RunNest<UnaryFunction<Exp2Operator>>,
+        UnaryOperator.Log => &RunNest<UnaryFunction<LogOperator>>,
+        UnaryOperator.Sin => &RunNest<UnaryFunction<SinOperator>>,
+        UnaryOperator.Cos => &RunNest<UnaryFunction<CosOperator>>,
+        UnaryOperator.Tanh => &RunNest<UnaryFunction<TanhOperator>>,
+        UnaryOperator.Erf => &RunNest<UnaryFunction<ErfOperator>>,
+        UnaryOperator.Sigmoid => &RunNest<UnaryFunction<SigmoidOperator>>,
+        UnaryOperator.Silu => &RunNest<UnaryFunction<SiluOperator>>,
+        UnaryOperator.Gelu => &RunNest<UnaryFunction<GeluOperator>>,
+        UnaryOperator.GeluTanh => &RunNest<UnaryFunction<GeluTanhOperator>>,
+        UnaryOperator.QuickGelu => &RunNest<UnaryFunction<QuickGeluOperator>>,
+    };
+
+    private static delegate*<in StridedNest, ReadOnlySpan<nint>, void> Binary(BinaryOperator op) => op switch
+    {
+        BinaryOperator.Add => &RunNest<BinaryFunction<AddOperator>>,
+        BinaryOperator.Subtract => &RunNest<BinaryFunction<SubtractOperator>>,
+        BinaryOperator.Multiply => &RunNest<BinaryFunction<MultiplyOperator>>,
+        BinaryOperator.Divide => &RunNest<BinaryFunction<DivideOperator>>,
+        BinaryOperator.Min => &RunNest<BinaryFunction<MinOperator>>,
+        BinaryOperator.Max => &RunNest<BinaryFunction<MaxOperator>>,
+        BinaryOperator.LessThan => &RunNest<BinaryFunction<LessThanOperator>>,
+        BinaryOperator.Equal => &RunNest<BinaryFunction<EqualOperator>>,
+    };
+
+    private static StridedNest Nest(ReadOnlySpan<int> sizes, ReadOnlySpan<nint> first, ReadOnlySpan<nint> second, ReadOnlySpan<nint> third)
+    {
+        var nest = new StridedNest(sizes);
+        nest.SetContiguous(0, sizeof(float));
+        nest.SetStrides(1, first, sizeof(float));
+        nest.SetStrides(2, second, sizeof(float));
+        nest.SetStrides(3, third, sizeof(float));
+        nest.Collapse();
+        return nest;
+    }
+
+    private static void RunNest<TFunction>(in StridedNest nest, ReadOnlySpan<nint> operands) where TFunction : struct, IFunction =>
+        nest.Run(operands, default(Row<TFunction>));
+
+    // A function of up to three inputs; those beyond Inputs are not read.
+    private interface IFunction
+    {
+        static abstract int Inputs { get; }
+        static abstract TVector Invoke<TSimd, TVector>(TVector a, TVector b, TVector c) where TSimd : struct, ISimd<TVector> where TVector : struct;
+    }
+
+    private readonly struct UnaryFunction<TOperator> : IFunction where TOperator : struct, IUnaryOperator
+    {
+        public static int Inputs => 1;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static TVector Invoke<TSimd, TVector>(TVector a, TVector b, TVector c) where TSimd : struct, ISimd<TVector> where TVector : struct =>
+            TOperator.Invoke<TSimd, TVector>(a);
+    }
+
+    private readonly struct BinaryFunction<TOperator> : IFunction where TOperator : struct, IBinaryOperator
+    {
+        public static int Inputs => 2;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static TVector Invoke<TSimd, TVector>(TVector a, TVector b, TVector c) where TSimd : struct, ISimd<TVector> where TVector : struct =>
+            TOperator.Invoke<TSimd, TVector>(a, b);
+    }
+
+    private readonly struct TernaryFunction<TOperator> : IFunction where TOperator : struct, ITernaryOperator
+    {
+        public static int Inputs => 3;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static TVector Invoke<TSimd, TVector>(TVector a, TVector b, TVector c) where TSimd : struct, ISimd<TVector> where TVector : struct =>
+            TOperator.Invoke<TSimd, TVector>(a, b, c);
+    }
+
+    private readonly struct Row<TFunction> : IRow where TFunction : struct, IFunction
+    {
+        // Floats brought into L1 at a time; a multiple of every vector width.
+        private const int Block = 512;
+
+        [SkipLocalsInit]
+        public void Run<TSimd, TVector>(nint count, byte** operands, nint* byteStrides) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            float* buffer = stackalloc float[3 * Block];
+            float** inputs = stackalloc float*[3];
+            for (int i = 0; i < TFunction.Inputs; i++)
+            {
+                inputs[i] = buffer + i * Block;
+                if (byteStrides[i + 1] == 0) Fill<TSimd, TVector>(inputs[i], *(float*)operands[i + 1], nint.Min(count, Block));
+            }
+
+            for (nint start = 0; start < count; start += Block)
+            {
+                nint block = nint.Min(Block, count - start);
+                for (int i = 0; i < TFunction.Inputs; i++)
+                {
+                    byte* source = operands[i + 1] + start * byteStrides[i + 1];
+                    if (byteStrides[i + 1] == sizeof(float)) inputs[i] = (float*)source;
+                    else if (byteStrides[i + 1] != 0) Collect(inputs[i], source, byteStrides[i + 1], block);
+                }
+
+                Apply<TSimd, TVector>(block, inputs[0], inputs[1], inputs[2], (float*)operands[0] + start);
+            }
+        }
+
+        private static void Apply<TSimd, TVector>(nint count, float* a, float* b, float* c, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            nint i = 0;
+            for (; i <= count - TSimd.Count; i += TSimd.Count)
+            {
+                TVector third = TFunction.Inputs > 2 ? TSimd.Load(c + i) : TSimd.Zero;
+                TVector second = TFunction.Inputs > 1 ? TSimd.Load(b + i) : TSimd.Zero;
+                TSimd.Store(output + i, TFunction.Invoke<TSimd, TVector>(TSimd.Load(a + i), second, third));
+            }
+
+            int rest = (int)(count - i);
+            if (rest == 0) return;
+            TVector lastThird = TFunction.Inputs > 2 ? TSimd.LoadPartial(c + i, rest) : TSimd.Zero;
+            TVector lastSecond = TFunction.Inputs > 1 ? TSimd.LoadPartial(b + i, rest) : TSimd.Zero;
+            TSimd.StorePartial(output + i, TFunction.Invoke<TSimd, TVector>(TSimd.LoadPartial(a + i, rest), lastSecond, lastThird), rest);
+        }
+
+        private static void Fill<TSimd, TVector>(float* destination, float value, nint count) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            // Block is a multiple of the width, so whole vectors stay within it.
+            for (nint i = 0; i < count; i += TSimd.Count) TSimd.Store(destination + i, TSimd.Broadcast(value));
+        }
+
+        private static void Collect(float* destination, byte* source, nint byteStride, nint count)
+        {
+            for (nint i = 0; i < count; i++, source += byteStride) destination[i] = *(float*)source;
+        }
+    }
+}

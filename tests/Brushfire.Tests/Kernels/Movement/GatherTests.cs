@@ -1,0 +1,32 @@
+// Rows by number, with both widths of id.
+
+using Brushfire.Kernels.Movement;
+
+namespace Brushfire.Tests.Kernels.Movement;
+
+public sealed unsafe class GatherTests
+{
+    [Theory]
+    [InlineData(1, 5)]
+    [InlineData(768 * 4, 77)]
+    [InlineData(3, 100_000)]
+    [InlineData(200_000, 3)]
+    [InlineData(8, 0)]
+    public void Each_row_is_the_one_of_its_id(int rowBytes, int count)
+    {
+        const int Rows = 11;
+        byte[] table = new byte[Rows * rowBytes], byLong = new byte[count * rowBytes], byInt = new byte[count * rowBytes];
+        var random = new Random(2);
+        random.NextBytes(table);
+        long[] ids = [.. Enumerable.Range(0, count).Select(_ => random.NextInt64(Rows))];
+        int[] narrow = [.. ids.Select(id => (int)id)];
+        fixed (byte* source = table, first = byLong, second = byInt)
+        {
+            fixed (long* wide = ids) Gather.Run(rowBytes, source, count, wide, first);
+            fixed (int* ints = narrow) Gather.Run(rowBytes, source, count, ints, second);
+        }
+
+        for (int i = 0; i < count; i++) Assert.True(byLong.AsSpan(i * rowBytes, rowBytes).SequenceEqual(table.AsSpan(narrow[i] * rowBytes, rowBytes)), $"row {i}");
+        Assert.Equal(byLong, byInt);
+    }
+}
