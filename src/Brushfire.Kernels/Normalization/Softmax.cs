@@ -32,7 +32,8 @@ public static unsafe class Softmax
         }
     }
 
-    private static void Row<TSimd, TVector>(int columns, float* input, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
+    /// <summary>One row; gives its maximum.</summary>
+    internal static float Row<TSimd, TVector>(int columns, float* input, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         int whole = columns - columns % TSimd.Count;
         TVector maxima = TSimd.Broadcast(float.NegativeInfinity);
@@ -46,6 +47,7 @@ public static unsafe class Softmax
         TVector factor = TSimd.Broadcast(reciprocal);
         for (int i = 0; i < whole; i += TSimd.Count) TSimd.Store(output + i, TSimd.Multiply(TSimd.Load(output + i), factor));
         for (int i = whole; i < columns; i++) output[i] *= reciprocal;
+        return max;
     }
 
     // Writes exp(x - max) and gives the sum. A NaN anywhere, also from -infinity less -infinity, ends up in the sum.

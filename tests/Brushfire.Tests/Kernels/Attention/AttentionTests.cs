@@ -1,0 +1,232 @@
+// Both attention kernels against a double loop: sizes that fill no tile, strides, masks, causality, long contexts.
+
+using Brushfire.Kernels;
+
+namespace Brushfire.Tests.Kernels;
+
+public sealed unsafe class AttentionTests
+{
+    private enum Mask { None, ByKey, ByQuery, Full, ByHead }
+
+    [Theory]
+    [InlineData(1, 1, 1, 1, 1)]
+    [InlineData(2, 3, 17, 19, 5)]
+    [InlineData(1, 8, 64, 77, 40)]
+    [InlineData(2, 2, 50, 600, 64)]
+    [InlineData(1, 2, 300, 300, 80)]
+    [InlineData(1, 2, 33, 257, 160)]
+    [InlineData(1, 1, 70, 130, 512)]
+    [InlineData(1, 1, 49, 40, 517)]
+    [InlineData(3, 2, 1, 1000, 40)]
+    [InlineData(2, 2, 5, 1, 33)]
+    public void Scores_weigh_the_values(int batch, int heads, int queryLength, int keyLength, int headDim) =>
+        Check(new Case(batch, heads, queryLength, keyLength, headDim));
+
+    [Theory]
+    [InlineData(77, 77, 64)]
+    [InlineData(300, 300, 8)]
+    [InlineData(20, 130, 40)]
+    [InlineData(130, 20, 40)]
+    public void Causal_queries_see_the_keys_up_to_their_own_index(int queryLength, int keyLength, int headDim) =>
+        Check(new Case(2, 2, queryLength, keyLength, headDim) { Causal = true });
+
+    [Fact]
+    public void A_mask_is_added_however_it_is_broadcast()
+    {
+        foreach (Mask mask in Enum.GetValues<Mask>())
+        {
+            Check(new Case(2, 3, 37, 45, 24) { Mask = mask });
+            Check(new Case(2, 3, 37, 45, 24) { Mask = mask, Causal = true });
+        }
+    }
+
+    [Fact]
+    public void Large_scores_do_not_overflow() => Check(new Case(1, 2, 40, 300, 16) { Scale = 60 });
+
+    [Fact]
+    public void Growing_scores_rescale_what_was_summed() => Check(new Case(1, 1, 20, 1500, 8) { Mask = Mask.ByKey, Slope = 0.05f });
+
+    [Fact]
+    public void Rows_without_any_key_are_zero()
+    {
+        foreach (AttentionBackend backend in Enum.GetValues<AttentionBackend>())
+        {
+            using var masked = new Buffers(new Case(1, 2, 30, 700, 12) { Mask = Mask.Full });
+            for (int key = 0; key < 700; key++) masked.Bias.Values[(30 + 7) * 700 + key] = float.NegativeInfinity;
+            for (int key = 0; key < 650; key++) masked.Bias.Values[8 * 700 + key] = float.NegativeInfinity;
+            float[] expected = masked.Expected();
+            Close.Absolute(expected, masked.Run(backend), 1e-5, backend.ToString());
+            Assert.Equal(0, expected[7 * 24 + 12]);
+
+            using var empty = new Buffers(new Case(1, 2, 3, 0, 12));
+            Assert.All(empty.Run(backend), value => Assert.Equal(0, value));
+        }
+    }
+
+    [Fact]
+    public void NaN_in_a_query_spoils_its_row_only()
+    {
+        foreach (AttentionBackend backend in Enum.GetValues<AttentionBackend>())
+        {
+            using var buffers = new Buffers(new Case(1, 1, 40, 50, 8));
+            buffers.Query.Values[3 * 8] = float.NaN;
+            float[] actual = buffers.Run(backend);
+            for (int i = 0; i < actual.Length; i++) Assert.Equal(i / 8 == 3, float.IsNaN(actual[i]));
+        }
+    }
+
+    [Fact]
+    public void Scores_may_be_kept_in_memory_of_the_caller()
+    {
+        using var buffers = new Buffers(new Case(2, 2, 9, 11, 8));
+        using var scores = new PaddedMemory(2 * 2 * 9 * 11);
+        float[] expected = buffers.Run(AttentionBackend.Math);
+        buffers.Scores = scores.Pointer;
+        Assert.Equal(expected, buffers.Run(AttentionBackend.Math));
+        Assert.DoesNotContain(float.NaN, scores.Values.ToArray());
+    }
+
+    [Fact]
+    public void Memory_efficient_scratch_is_below_8_MB_at_16384_tokens()
+    {
+        foreach (int headDim in new[] { 40, 80, 160, 512 })
+            Assert.InRange(MemoryEfficientAttention.ScratchBytes(16_384, 16_384, headDim), 1, 8 << 20);
+    }
+
+    private static void Check(Case test)
+    {
+        foreach (bool headsOutside in new[] { false, true })
+        {
+            using var buffers = new Buffers(test with { HeadsOutside = headsOutside });
+            float[] expected = buffers.Expected();
+            foreach (AttentionBackend backend in Enum.GetValues<AttentionBackend>())
+                Close.Absolute(expected, PaddedMemory.SameForAnyThreads(() => buffers.Run(backend)), 1e-5, backend.ToString());
+        }
+    }
+
+    private sealed record Case(int Batch, int Heads, int QueryLength, int KeyLength, int HeadDim)
+    {
+        public Mask Mask { get; init; }
+        public bool Causal { get; init; }
+        public float Scale { get; init; } = 1;
+        public float Slope { get; init; }
+
+        /// <summary>[N, H, L, d] in memory instead of [N, L, H * d].</summary>
+        public bool HeadsOutside { get; init; }
+
+        public AttentionStrides Strides(int length) => HeadsOutside
+            ? new((nint)Heads * length * HeadDim, (nint)length * HeadDim, HeadDim)
+            : new((nint)length * Heads * HeadDim, HeadDim, Heads * HeadDim);
+
+        public AttentionMaskStrides MaskStrides => Mask switch
+        {
+            Mask.ByKey => new(KeyLength, 0, 0, 1),
+            Mask.ByQuery => new(0, 0, 1, 0),
+            Mask.ByHead => new(0, 1, 0, 0),
+            _ => new(0, (nint)QueryLength * KeyLength, KeyLength, 1),
+        };
+    }
+
+    private sealed class Buffers(Case test) : IDisposable
+    {
+        public PaddedMemory Query { get; } = Make(test, test.QueryLength, 1);
+        public PaddedMemory Key { get; } = Make(test, test.KeyLength, 2);
+        public PaddedMemory Value { get; } = Make(test, test.KeyLength, 3);
+        public PaddedMemory Bias { get; } = MakeBias(test);
+        public float* Scores { get; set; }
+
+        public float[] Run(AttentionBackend backend)
+        {
+            using PaddedMemory output = Make(test, test.QueryLength, 4);
+            Attention.Run(backend, new AttentionArguments
+            {
+                Batch = test.Batch,
+                Heads = test.Heads,
+                QueryLength = test.QueryLength,
+                KeyLength = test.KeyLength,
+                HeadDim = test.HeadDim,
+                Query = Query.Pointer,
+                Key = Key.Pointer,
+                Value = Value.Pointer,
+                Output = output.Pointer,
+                QueryStrides = test.Strides(test.QueryLength),
+                KeyStrides = test.Strides(test.KeyLength),
+                ValueStrides = test.Strides(test.KeyLength),
+                OutputStrides = test.Strides(test.QueryLength),
+                Mask = test.Mask == Mask.None ? null : Bias.Pointer,
+                MaskStrides = test.MaskStrides,
+                Causal = test.Causal,
+                Scale = test.Scale,
+                Scores = Scores,
+            });
+            return output.Values.ToArray();
+        }
+
+        public float[] Expected()
+        {
+            float[] expected = new float[Query.Length];
+            AttentionStrides queryStrides = test.Strides(test.QueryLength), keyStrides = test.Strides(test.KeyLength);
+            double[] weights = new double[test.KeyLength];
+            for (int n = 0; n < test.Batch; n++)
+            {
+                for (int h = 0; h < test.Heads; h++)
+                {
+                    for (int i = 0; i < test.QueryLength; i++)
+                    {
+                        nint query = n * queryStrides.Batch + h * queryStrides.Head + i * queryStrides.Token;
+                        double max = double.NegativeInfinity, sum = 0;
+                        for (int j = 0; j < test.KeyLength; j++) max = Math.Max(max, weights[j] = Score(n, h, i, j, query));
+                        if (double.IsNegativeInfinity(max)) continue;
+                        for (int j = 0; j < test.KeyLength; j++) sum += weights[j] = Math.Exp(weights[j] - max);
+                        for (int c = 0; c < test.HeadDim; c++)
+                        {
+                            double output = 0;
+                            for (int j = 0; j < test.KeyLength; j++)
+                                output += weights[j] / sum * Value.Pointer[n * keyStrides.Batch + h * keyStrides.Head + j * keyStrides.Token + c];
+                            expected[query + c] = (float)output;
+                        }
+                    }
+                }
+            }
+
+            return expected;
+        }
+
+        public void Dispose()
+        {
+            Query.Dispose();
+            Key.Dispose();
+            Value.Dispose();
+            Bias.Dispose();
+        }
+
+        private double Score(int n, int h, int i, int j, nint query)
+        {
+            if (test.Causal && j > i) return double.NegativeInfinity;
+            AttentionStrides strides = test.Strides(test.KeyLength);
+            AttentionMaskStrides bias = test.MaskStrides;
+            double score = 0;
+            for (int c = 0; c < test.HeadDim; c++)
+                score += (double)Query.Pointer[query + c] * Key.Pointer[n * strides.Batch + h * strides.Head + j * strides.Token + c];
+            return score * test.Scale + (test.Mask == Mask.None ? 0 : Bias.Pointer[n * bias.Batch + h * bias.Head + i * bias.Query + j * bias.Key]);
+        }
+
+        private static PaddedMemory Make(Case test, int length, int seed) => new(PaddedMemory.Numbers(test.Batch * test.Heads * length * test.HeadDim, seed));
+
+        private static PaddedMemory MakeBias(Case test)
+        {
+            int count = test.Mask switch
+            {
+                Mask.None => 0,
+                Mask.ByKey => test.Batch * test.KeyLength,
+                Mask.ByQuery => test.QueryLength,
+                Mask.ByHead => test.Heads,
+                Mask.Full => test.Heads * test.QueryLength * test.KeyLength,
+            };
+            float[] values = PaddedMemory.Numbers(count, 5);
+            for (int i = 0; i < count; i++) values[i] += test.Slope * i;
+            if (test.Mask is Mask.Full or Mask.ByKey) for (int i = 1; i < count; i += 7) values[i] = float.NegativeInfinity;
+            return new PaddedMemory(values);
+        }
+    }
+}
