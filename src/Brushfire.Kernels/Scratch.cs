@@ -1,7 +1,5 @@
 // Memory that a work item needs for its own duration: one growing, 64-byte-aligned block a thread, kept for reuse.
 
-using System.Runtime.InteropServices;
-
 namespace Brushfire.Kernels;
 
 public static unsafe class Scratch
@@ -23,13 +21,13 @@ public static unsafe class Scratch
         public void* Take(nint bytes)
         {
             if (bytes <= _size) return _start;
-            NativeMemory.AlignedFree(_start);
+            AlignedMemory.Free(_start);
             _size = 0;
-            _start = NativeMemory.AlignedAlloc((nuint)bytes, 64);
+            _start = AlignedMemory.Allocate(bytes);
             _size = bytes;
             return _start;
         }
 
-        ~Block() => NativeMemory.AlignedFree(_start);
+        ~Block() => AlignedMemory.Free(_start);
     }
 }

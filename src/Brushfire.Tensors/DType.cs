@@ -1,5 +1,7 @@
 // Element types: names as in papers and weight files, sizes in bytes.
 
+using Brushfire.Kernels.Movement;
+
 namespace Brushfire.Tensors;
 
 /// <summary>Element type of a tensor.</summary>
@@ -40,4 +42,17 @@ public static class DTypes
             if (dtype.Name() == name) return dtype;
         return null;
     }
+
+    /// <summary>The same type as kernels name it.</summary>
+    internal static ElementKind Kind(this DType dtype) => dtype switch
+    {
+        DType.Float32 => ElementKind.Float32,
+        DType.Float16 => ElementKind.Float16,
+        DType.BFloat16 => ElementKind.BFloat16,
+        DType.Float64 => ElementKind.Float64,
+        DType.Int32 => ElementKind.Int32,
+        DType.Int64 => ElementKind.Int64,
+        DType.UInt8 => ElementKind.UInt8,
+        DType.Bool => ElementKind.Bool,
+    };
 }

@@ -1,0 +1,93 @@
+// Native memory for tensors, kept for reuse: a freed block goes to a list of its size class and the next tensor of that
+// class takes it without a page fault. Sizes are rounded up by at most an eighth. All threads share one allocator.
+
+using Brushfire.Kernels;
+
+namespace Brushfire.Tensors;
+
+/// <summary>Bytes that tensors hold now, their highest sum since the last reset, and free bytes kept for reuse.</summary>
+public readonly record struct AllocatorStatistics(long BytesInUse, long PeakBytes, long BytesCached);
+
+public static unsafe class Allocator
+{
+    /// <summary>Freed memory beyond this is given back to the system.</summary>
+    private const long CacheLimit = 1L << 30;
+
+    private static readonly Lock s_gate = new();
+    private static readonly Dictionary<long, Stack<nint>> s_free = [];
+    private static AllocatorStatistics s_statistics;
+
+    public static AllocatorStatistics Statistics
+    {
+        get { lock (s_gate) return s_statistics; }
+    }
+
+    /// <summary>Starts a new measurement of the peak.</summary>
+    public static void ResetPeak()
+    {
+        lock (s_gate) s_statistics = s_statistics with { PeakBytes = s_statistics.BytesInUse };
+    }
+
+    /// <summary>Gives all kept memory back to the system.</summary>
+    public static void Trim()
+    {
+        lock (s_gate)
+        {
+            foreach (Stack<nint> blocks in s_free.Values)
+                while (blocks.TryPop(out nint block)) AlignedMemory.Free((void*)block);
+            s_statistics = s_statistics with { BytesCached = 0 };
+        }
+    }
+
+    internal static void* Allocate(long bytes)
+    {
+        long size = SizeClass(bytes);
+        lock (s_gate)
+        {
+            long inUse = s_statistics.BytesInUse + size;
+            s_statistics = s_statistics with { BytesInUse = inUse, PeakBytes = Math.Max(s_statistics.PeakBytes, inUse) };
+            if (s_free.TryGetValue(size, out Stack<nint>? blocks) && blocks.TryPop(out nint block))
+            {
+                s_statistics = s_statistics with { BytesCached = s_statistics.BytesCached - size };
+                return (void*)block;
+            }
+        }
+
+        try
+        {
+            return AlignedMemory.Allocate((nint)size);
+        }
+        catch (OutOfMemoryException exception)
+        {
+            lock (s_gate) s_statistics = s_statistics with { BytesInUse = s_statistics.BytesInUse - size };
+            throw new BrushfireException($"Out of memory: {size >> 20} MB more are needed, and tensors hold {Statistics.BytesInUse >> 20} MB already. Use a smaller picture or batch.", exception);
+        }
+    }
+
+    internal static void Free(void* start, long bytes)
+    {
+        long size = SizeClass(bytes);
+        lock (s_gate)
+        {
+            s_statistics = s_statistics with { BytesInUse = s_statistics.BytesInUse - size };
+            if (s_statistics.BytesCached + size <= CacheLimit)
+            {
+                if (!s_free.TryGetValue(size, out Stack<nint>? blocks)) s_free[size] = blocks = new Stack<nint>();
+                blocks.Push((nint)start);
+                s_statistics = s_statistics with { BytesCached = s_statistics.BytesCached + size };
+                return;
+            }
+        }
+
+        AlignedMemory.Free(start);
+    }
+
+    // Eight classes between powers of two; large blocks are whole huge pages as well.
+    private static long SizeClass(long bytes)
+    {
+        if (bytes <= 64) return 64;
+        long step = Math.Max(64, 1L << (int)Math.Max(0, long.Log2(bytes) - 3));
+        long size = (bytes + step - 1) / step * step;
+        return size < AlignedMemory.HugePage ? size : (size + AlignedMemory.HugePage - 1) / AlignedMemory.HugePage * AlignedMemory.HugePage;
+    }
+}

@@ -1,0 +1,186 @@
+// Shapes, errors, lifetimes, element types and parameters.
+
+using Brushfire.Tensors;
+
+namespace Brushfire.Tests.Tensors;
+
+public sealed class TensorTests
+{
+    [Fact]
+    public void Shapes_compare_by_their_sizes()
+    {
+        Assert.Equal(new Shape(2, 3), new Shape(2, 3));
+        Assert.NotEqual(new Shape(2, 3), new Shape(3, 2));
+        Assert.Equal(default, Shape.Scalar);
+        Assert.Equal(1, Shape.Scalar.Count);
+        Assert.Equal(0, new Shape(2, 0, 3).Count);
+        Assert.Equal("f32[2,77,768]", new TensorSpec(DType.Float32, [2, 77, 768]).ToString());
+    }
+
+    [Fact]
+    public void Absurd_shapes_are_refused()
+    {
+        Assert.Throws<BrushfireException>(() => new Shape(-1));
+        Assert.Throws<BrushfireException>(() => new Shape(int.MaxValue, int.MaxValue, int.MaxValue));
+        Assert.Throws<BrushfireException>(() => new Shape(1, 1, 1, 1, 1, 1, 1, 1, 1));
+    }
+
+    [Fact]
+    public void Matmul_of_unequal_sizes_names_both_and_the_way_out()
+    {
+        using var scope = new TensorScope();
+        var error = Assert.Throws<BrushfireException>(() => Tensor.Zeros([2, 77, 768]).MatMul(Tensor.Zeros([1024, 768])));
+        Assert.Equal("matmul: cannot multiply f32[2,77,768] by f32[1024,768]: inner sizes 768 and 1024 differ; did you mean to transpose the second?", error.Message);
+    }
+
+    [Fact]
+    public void Add_of_shapes_that_do_not_fit_names_the_axis()
+    {
+        using var scope = new TensorScope();
+        var error = Assert.Throws<BrushfireException>(() => Tensor.Zeros([2, 3]) + Tensor.Zeros([2, 4]));
+        Assert.Equal("add: f32[2,3] and f32[2,4] do not fit: sizes 3 and 4 of axis -1 differ and neither is 1.", error.Message);
+    }
+
+    [Fact]
+    public void Arithmetic_of_another_type_says_to_cast()
+    {
+        using var scope = new TensorScope();
+        var error = Assert.Throws<BrushfireException>(() => Tensor.FromArray([1, 2], [2]).Exp());
+        Assert.Equal("exp: computes in f32, but one input is i32[2]; convert it with Cast(DType.Float32).", error.Message);
+    }
+
+    [Fact]
+    public void Reshape_and_gather_check_their_sizes()
+    {
+        using var scope = new TensorScope();
+        Assert.Contains("6 elements", Assert.Throws<BrushfireException>(() => Tensor.Zeros([2, 3]).Reshape(4)).Message, StringComparison.Ordinal);
+        Assert.Contains("not a multiple", Assert.Throws<BrushfireException>(() => Tensor.Zeros([2, 3]).Reshape(4, -1)).Message, StringComparison.Ordinal);
+        Assert.Contains("index 5 is outside", Assert.Throws<BrushfireException>(() => Tensor.Zeros([5, 3]).GatherRows(Tensor.FromArray([5], [1]))).Message, StringComparison.Ordinal);
+        Assert.Contains("outside of f32[2,3]", Assert.Throws<BrushfireException>(() => Tensor.Zeros([2, 3]).Slice(1, 2, 2)).Message, StringComparison.Ordinal);
+        Assert.Contains("axis 2 is outside", Assert.Throws<BrushfireException>(() => Tensor.Zeros([2, 3]).Sum(2)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Views_outside_of_their_memory_are_refused()
+    {
+        using var scope = new TensorScope();
+        Tensor memory = Tensor.Zeros([10]);
+        Assert.Equal([2, 3], memory.AsStrided([2, 3], [3, 2], 2).Shape.Sizes.ToArray());
+        Assert.Throws<BrushfireException>(() => memory.AsStrided([2, 3], [3, 2], 3));
+        Assert.Throws<BrushfireException>(() => memory.AsStrided([2], [-1], 3));
+        Assert.Throws<BrushfireException>(() => memory.AsStrided([int.MaxValue], [long.MaxValue], 0));
+    }
+
+    [Fact]
+    public void A_scope_frees_temporaries_and_keeps_the_result()
+    {
+        Tensor temporary, kept;
+        using (var outer = new TensorScope())
+        {
+            using (var inner = new TensorScope())
+            {
+                temporary = Tensor.Full([1000], 2);
+                kept = inner.Keep(temporary * 3f);
+            }
+
+            Assert.Throws<ObjectDisposedException>(() => temporary.ToArray());
+            Assert.Equal(6f, kept.ToArray()[999]);
+        }
+
+        Assert.Throws<ObjectDisposedException>(() => kept.ToArray());
+    }
+
+    [Fact]
+    public void A_kept_view_keeps_its_memory()
+    {
+        using var outer = new TensorScope();
+        Tensor view;
+        using (var inner = new TensorScope()) view = inner.Keep(Tensor.Full([4, 5], 7).Slice(0, 1, 2));
+        Assert.All(view.ToArray(), value => Assert.Equal(7f, value));
+    }
+
+    [Theory]
+    [InlineData(DType.Float16)]
+    [InlineData(DType.BFloat16)]
+    [InlineData(DType.Float64)]
+    [InlineData(DType.Int32)]
+    [InlineData(DType.Int64)]
+    [InlineData(DType.UInt8)]
+    public void Small_integers_survive_every_element_type(DType dtype)
+    {
+        using var scope = new TensorScope();
+        float[] values = [0, 1, 2, 100, 128];
+        Tensor tensor = Tensor.FromArray(values, [5]).Cast(dtype);
+        Assert.Equal(dtype, tensor.DType);
+        Assert.Equal(values, tensor.ToArray());
+        Assert.Equal([2, 100], tensor.Slice(0, 2, 2).ToArray());
+    }
+
+    [Fact]
+    public void A_parameter_gives_its_values_before_and_after_it_was_packed()
+    {
+        using var scope = new TensorScope();
+        int loads = 0;
+        Tensor weight = Parameter.Create("weight", [4, 3], () =>
+        {
+            loads++;
+            return Tensor.FromArray([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12f], [4, 3]).Cast(DType.Float16);
+        });
+        Tensor input = Tensor.Full([1, 3], 1);
+        Assert.Equal(0, loads);
+        Assert.Equal([6, 15, 24, 33], input.Linear(weight).ToArray());
+        Assert.Equal([6, 15, 24, 33], input.Linear(weight).ToArray());
+        Assert.Equal(1, loads);
+        Assert.Equal(6, weight.ToArray()[5]);
+        Assert.Equal([22, 26, 30], Tensor.Full([1, 4], 1).MatMul(weight).ToArray());
+    }
+
+    [Fact]
+    public void A_parameter_of_another_size_than_its_shape_is_refused()
+    {
+        using var scope = new TensorScope();
+        Tensor weight = Parameter.Create("a.weight", [4, 3], () => Tensor.Zeros([4, 4]));
+        Assert.Equal("a.weight was to have the shape [4,3], but f32[4,4] was loaded.", Assert.Throws<BrushfireException>(() => weight.ToArray()).Message);
+    }
+
+    [Fact]
+    public void Freed_memory_is_used_again()
+    {
+        long before = Allocator.Statistics.BytesInUse;
+        using (new TensorScope())
+        {
+            _ = Tensor.Zeros([1 << 18]);
+            Assert.True(Allocator.Statistics.PeakBytes >= 1 << 20);
+        }
+
+        // Other tests allocate beside this one: only the order of magnitude can be told.
+        Assert.InRange(Allocator.Statistics.BytesInUse, 0, before + (1L << 32));
+    }
+
+    [Fact]
+    public void Printed_tensors_show_their_spec_and_first_values()
+    {
+        using var scope = new TensorScope();
+        Assert.Equal("f32[2,2] = 1 2 3 4.5", Tensor.FromArray([1, 2, 3, 4.5f], [2, 2]).ToString());
+        Assert.EndsWith(" …", Tensor.Zeros([100]).ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Cancellation_is_looked_at_between_ops()
+    {
+        using var scope = new TensorScope();
+        Tensor input = Tensor.Zeros([10]);
+        using var source = new CancellationTokenSource();
+        Brushfire.Kernels.WorkerPool.Cancellation = source.Token;
+        try
+        {
+            _ = input + 1f;
+            source.Cancel();
+            Assert.Throws<OperationCanceledException>(() => input.Reshape(2, 5));
+        }
+        finally
+        {
+            Brushfire.Kernels.WorkerPool.Cancellation = default;
+        }
+    }
+}
