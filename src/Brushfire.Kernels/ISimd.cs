@@ -39,6 +39,9 @@ public unsafe interface ISimd<TVector> where TVector : struct
     /// <summary>The larger lane in one instruction; a NaN in <paramref name="b"/> stays, one in <paramref name="a"/> may be lost.</summary>
     static abstract TVector MaxNative(TVector a, TVector b);
 
+    /// <summary>a brought into low … high; NaN where a is NaN. Cheaper than Max of Min.</summary>
+    static abstract TVector Clamp(TVector a, TVector low, TVector high);
+
     static abstract TVector Sqrt(TVector a);
     static abstract TVector Abs(TVector a);
     static abstract TVector Negate(TVector a);

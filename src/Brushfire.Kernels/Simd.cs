@@ -23,6 +23,11 @@ public readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static Vector512<float> Min(Vector512<float> a, Vector512<float> b) => Vector512.Min(a, b);
     public static Vector512<float> Max(Vector512<float> a, Vector512<float> b) => Vector512.Max(a, b);
     public static Vector512<float> MaxNative(Vector512<float> a, Vector512<float> b) => Vector512.MaxNative(a, b);
+
+    // The processor's own minimum and maximum give their second operand where either is NaN.
+    public static Vector512<float> Clamp(Vector512<float> a, Vector512<float> low, Vector512<float> high) =>
+        Avx512F.IsSupported ? Avx512F.Max(low, Avx512F.Min(high, a)) : Vector512.Max(low, Vector512.Min(high, a));
+
     public static Vector512<float> Sqrt(Vector512<float> a) => Vector512.Sqrt(a);
     public static Vector512<float> Abs(Vector512<float> a) => Vector512.Abs(a);
     public static Vector512<float> Negate(Vector512<float> a) => -a;
@@ -90,6 +95,11 @@ public readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     public static Vector256<float> Min(Vector256<float> a, Vector256<float> b) => Vector256.Min(a, b);
     public static Vector256<float> Max(Vector256<float> a, Vector256<float> b) => Vector256.Max(a, b);
     public static Vector256<float> MaxNative(Vector256<float> a, Vector256<float> b) => Vector256.MaxNative(a, b);
+
+    // The processor's own minimum and maximum give their second operand where either is NaN.
+    public static Vector256<float> Clamp(Vector256<float> a, Vector256<float> low, Vector256<float> high) =>
+        Avx.IsSupported ? Avx.Max(low, Avx.Min(high, a)) : Vector256.Max(low, Vector256.Min(high, a));
+
     public static Vector256<float> Sqrt(Vector256<float> a) => Vector256.Sqrt(a);
     public static Vector256<float> Abs(Vector256<float> a) => Vector256.Abs(a);
     public static Vector256<float> Negate(Vector256<float> a) => -a;
@@ -155,6 +165,11 @@ public readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     public static Vector128<float> Min(Vector128<float> a, Vector128<float> b) => Vector128.Min(a, b);
     public static Vector128<float> Max(Vector128<float> a, Vector128<float> b) => Vector128.Max(a, b);
     public static Vector128<float> MaxNative(Vector128<float> a, Vector128<float> b) => Vector128.MaxNative(a, b);
+
+    // The processor's own minimum and maximum give their second operand where either is NaN.
+    public static Vector128<float> Clamp(Vector128<float> a, Vector128<float> low, Vector128<float> high) =>
+        Sse.IsSupported ? Sse.Max(low, Sse.Min(high, a)) : Vector128.Max(low, Vector128.Min(high, a));
+
     public static Vector128<float> Sqrt(Vector128<float> a) => Vector128.Sqrt(a);
     public static Vector128<float> Abs(Vector128<float> a) => Vector128.Abs(a);
     public static Vector128<float> Negate(Vector128<float> a) => -a;
@@ -226,6 +241,7 @@ public readonly unsafe struct SimdScalar : ISimd<float>
     public static float Min(float a, float b) => float.Min(a, b);
     public static float Max(float a, float b) => float.Max(a, b);
     public static float MaxNative(float a, float b) => float.IsNaN(b) ? b : float.Max(a, b);
+    public static float Clamp(float a, float low, float high) => float.Max(low, float.Min(high, a));
     public static float Sqrt(float a) => float.Sqrt(a);
     public static float Abs(float a) => float.Abs(a);
     public static float Negate(float a) => -a;

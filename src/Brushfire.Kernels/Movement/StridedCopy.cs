@@ -13,6 +13,9 @@ public static unsafe class StridedCopy
         nest.SetStrides(0, destinationStrides, elementSize);
         nest.SetStrides(1, sourceStrides, elementSize);
         nest.Collapse();
+
+        // Reads wait for memory and writes do not, so rows come in the source's order.
+        nest.OrderRows(1);
         switch (elementSize)
         {
             case 1: Run<byte>(in nest, source, destination); break;

@@ -79,12 +79,7 @@ internal unsafe struct StridedNest
         if (kept == 0) (kept, _sizes[0]) = (1, 1);
         Rank = kept;
 
-        // Insertion keeps the order of equal strides.
-        for (int d = 1; d < Rank; d++)
-        {
-            for (int e = d; e > 0 && long.Abs(_strides[(e - 1) * MaxOperands]) < long.Abs(_strides[e * MaxOperands]); e--) Swap(e - 1, e);
-        }
-
+        Order(Rank, operand: 0);
         int last = 0;
         for (int d = 1; d < Rank; d++)
         {
@@ -102,6 +97,9 @@ internal unsafe struct StridedNest
 
         Rank = last + 1;
     }
+
+    /// <summary>Puts all dimensions but the row in the order of an operand's memory.</summary>
+    public void OrderRows(int operand) => Order(Rank - 1, operand);
 
     /// <summary>The nest without one dimension, for kernels that treat that one themselves; at least one dimension of size 1 is left.</summary>
     public readonly StridedNest Without(int dimension)
@@ -143,6 +141,15 @@ internal unsafe struct StridedNest
         }
 
         return true;
+    }
+
+    // Largest strides first; insertion keeps the order of equal ones.
+    private void Order(int dimensions, int operand)
+    {
+        for (int d = 1; d < dimensions; d++)
+        {
+            for (int e = d; e > 0 && long.Abs(_strides[(e - 1) * MaxOperands + operand]) < long.Abs(_strides[e * MaxOperands + operand]); e--) Swap(e - 1, e);
+        }
     }
 
     private void Move(int from, int to)

@@ -1,6 +1,8 @@
 // The part of a strided copy that exchanges two contiguous dimensions. Both are cut into tiles that fit in L1, so that every
 // cache line of source and destination is used whole while it is there.
 
+using System.Runtime.CompilerServices;
+
 namespace Brushfire.Kernels.Movement;
 
 internal static unsafe class Transposition<T> where T : unmanaged
@@ -8,6 +10,12 @@ internal static unsafe class Transposition<T> where T : unmanaged
     // Elements of a tile, and its side where neither dimension is shorter.
     private const int TileElements = 4096;
     private const int TileSide = 64;
+
+    // From this length on, both ways, a tile is turned in a buffer: rows a power of two apart share a few sets of L1, which cannot hold the tile.
+    private const int MinStagedLength = 16;
+
+    // Elements between the buffer's rows; more than a side, so that these do not share sets themselves.
+    private const int Pitch = TileSide + 16;
 
     /// <summary>Copies a nest whose destination is contiguous along its last dimension and whose source is along dimension <paramref name="across"/>.</summary>
     public static void Run(in StridedNest nest, int across, byte* source, byte* destination)
@@ -56,8 +64,34 @@ internal static unsafe class Transposition<T> where T : unmanaged
             nint length = nint.Min(Tile, Length - i), acrossLength = nint.Min(AcrossTile, AcrossLength - j);
             byte* destination = operands[0] + i * sizeof(T) + j * DestinationStride;
             byte* source = operands[1] + i * SourceStride + j * sizeof(T);
-            if (length >= acrossLength) Copy(destination, source, acrossLength, DestinationStride, sizeof(T), length, sizeof(T), SourceStride);
+            if (length >= MinStagedLength && acrossLength >= MinStagedLength && length <= TileSide && acrossLength <= TileSide)
+                CopyStaged(destination, source, length, acrossLength);
+            else if (length >= acrossLength) Copy(destination, source, acrossLength, DestinationStride, sizeof(T), length, sizeof(T), SourceStride);
             else Copy(destination, source, length, sizeof(T), SourceStride, acrossLength, DestinationStride, sizeof(T));
+        }
+
+        // Reads the source row by row into the columns of the buffer, whose rows then go to the destination.
+        [SkipLocalsInit]
+        private readonly void CopyStaged(byte* destination, byte* source, nint length, nint acrossLength)
+        {
+            T* buffer = stackalloc T[TileSide * Pitch];
+            for (nint i = 0; i < length; i++)
+            {
+                T* from = (T*)(source + i * SourceStride);
+                T* to = buffer + i;
+                nint j = 0;
+                for (; j <= acrossLength - 4; j += 4, to += 4 * Pitch)
+                {
+                    to[0] = from[j];
+                    to[Pitch] = from[j + 1];
+                    to[2 * Pitch] = from[j + 2];
+                    to[3 * Pitch] = from[j + 3];
+                }
+
+                for (; j < acrossLength; j++, to += Pitch) *to = from[j];
+            }
+
+            for (nint j = 0; j < acrossLength; j++) Buffer.MemoryCopy(buffer + j * Pitch, destination + j * DestinationStride, length * sizeof(T), length * sizeof(T));
         }
 
         private static void Copy(byte* destination, byte* source, nint outer, nint toOuter, nint fromOuter, nint inner, nint toInner, nint fromInner)

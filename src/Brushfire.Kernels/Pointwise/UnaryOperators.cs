@@ -48,7 +48,7 @@ public readonly struct ExpOperator : IUnaryOperator
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Invoke<TSimd, TVector>(TVector x) where TSimd : struct, ISimd<TVector> where TVector : struct =>
         // Beyond these ends the result is infinity and zero already.
-        InRange<TSimd, TVector>(TSimd.Max(TSimd.Min(x, TSimd.Broadcast(89)), TSimd.Broadcast(-104)));
+        InRange<TSimd, TVector>(TSimd.Clamp(x, TSimd.Broadcast(-104), TSimd.Broadcast(89)));
 
     /// <summary>eˣ for -104 ≤ x ≤ 89, or NaN; other arguments give nonsense.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -70,7 +70,7 @@ public readonly struct Exp2Operator : IUnaryOperator
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Invoke<TSimd, TVector>(TVector x) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
-        x = TSimd.Max(TSimd.Min(x, TSimd.Broadcast(129)), TSimd.Broadcast(-151));
+        x = TSimd.Clamp(x, TSimd.Broadcast(-151), TSimd.Broadcast(129));
         TVector n = TSimd.Round(x);
         TVector r = TSimd.Subtract(x, n);
         TVector p = Polynomial.Of<TSimd, TVector>(r, 0.240226522f, 0.0555031039f, 0.00961769279f, 0.00134066469f, 0.000155946851f);
@@ -151,7 +151,7 @@ public readonly struct TanhOperator : IUnaryOperator
         TVector square = TSimd.Multiply(x, x);
         TVector p = Polynomial.Of<TSimd, TVector>(square, -0.333333164f, 0.13332586f, -0.0538523085f, 0.0210716799f, -0.00627423963f);
         TVector small = TSimd.MultiplyAdd(TSimd.Multiply(square, p), x, x);
-        TVector e = ExpOperator.InRange<TSimd, TVector>(TSimd.Min(TSimd.Add(a, a), TSimd.Broadcast(20)));
+        TVector e = ExpOperator.InRange<TSimd, TVector>(TSimd.Clamp(TSimd.Add(a, a), TSimd.Zero, TSimd.Broadcast(20)));
         TVector one = TSimd.Broadcast(1);
         TVector large = TSimd.Subtract(one, TSimd.Divide(TSimd.Broadcast(2), TSimd.Add(e, one)));
         return TSimd.Select(TSimd.LessThan(a, TSimd.Broadcast(0.55f)), small, Sign.Copy<TSimd, TVector>(large, x));
@@ -168,7 +168,7 @@ public readonly struct ErfOperator : IUnaryOperator
         TVector square = TSimd.Multiply(x, x);
         TVector small = TSimd.MultiplyAdd(x, Polynomial.Of<TSimd, TVector>(square, 0.128379166f, -0.37612626f, 0.112835854f, -0.026853811f, 0.00518832775f, -0.000801019254f, 7.85385855e-05f), x);
         TVector a = TSimd.Abs(x);
-        TVector p = Polynomial.Of<TSimd, TVector>(TSimd.Min(a, TSimd.Broadcast(4)), -0.000341522886f, -1.12708914f, -0.638144851f, -0.103106752f, 0.0218380634f, -0.0029476583f, 0.000186379169f);
+        TVector p = Polynomial.Of<TSimd, TVector>(TSimd.Clamp(a, TSimd.Zero, TSimd.Broadcast(4)), -0.000341522886f, -1.12708914f, -0.638144851f, -0.103106752f, 0.0218380634f, -0.0029476583f, 0.000186379169f);
         TVector large = TSimd.Subtract(TSimd.Broadcast(1), ExpOperator.InRange<TSimd, TVector>(p));
         return TSimd.Select(TSimd.LessThan(a, TSimd.Broadcast(1)), small, Sign.Copy<TSimd, TVector>(large, x));
     }

@@ -62,6 +62,7 @@ public sealed unsafe class SimdTests
         Same<TSimd, TVector>(TSimd.Min, SimdScalar.Min);
         Same<TSimd, TVector>(TSimd.Max, SimdScalar.Max);
         Same<TSimd, TVector>((a, b) => TSimd.Add(TSimd.MaxNative(TSimd.Select(TSimd.Equal(a, a), a, b), b), TSimd.Zero), (a, b) => SimdScalar.MaxNative(float.IsNaN(a) ? b : a, b) + 0f); // the sign of zero is free
+        Same<TSimd, TVector>((a, _) => TSimd.Clamp(a, TSimd.Broadcast(-2), TSimd.Broadcast(3)), (a, _) => SimdScalar.Clamp(a, -2, 3));
         Same<TSimd, TVector>(TSimd.And, SimdScalar.And);
         Same<TSimd, TVector>(TSimd.Or, SimdScalar.Or);
         Same<TSimd, TVector>(TSimd.LessThan, SimdScalar.LessThan);
