@@ -12,7 +12,7 @@ namespace Brushfire.Tests;
 public sealed class Golden
 {
     private readonly byte[] _bytes;
-    private readonly Dictionary<string, (int[] Shape, int Start, int Length)> _entries = [];
+    private readonly Dictionary<string, (string DType, int[] Shape, int Start, int Length)> _entries = [];
 
     private Golden(string path)
     {
@@ -29,7 +29,7 @@ public sealed class Golden
 
             int[] shape = [.. entry.Value.GetProperty("shape").EnumerateArray().Select(n => n.GetInt32())];
             int[] offsets = [.. entry.Value.GetProperty("data_offsets").EnumerateArray().Select(n => n.GetInt32())];
-            _entries[entry.Name] = (shape, 8 + header + offsets[0], offsets[1] - offsets[0]);
+            _entries[entry.Name] = (entry.Value.GetProperty("dtype").GetString()!, shape, 8 + header + offsets[0], offsets[1] - offsets[0]);
         }
     }
 
@@ -39,6 +39,10 @@ public sealed class Golden
     public Dictionary<string, string> Metadata { get; } = [];
     public IEnumerable<string> Names => _entries.Keys;
     public bool Has(string name) => _entries.ContainsKey(name);
+
+    /// <summary>The element type as the file names it: F32, BF16, ….</summary>
+    public string DType(string name) => _entries[name].DType;
+
     public int[] Shape(string name) => _entries[name].Shape;
 
     public float[] Floats(string name) => MemoryMarshal.Cast<byte, float>(Bytes(name)).ToArray();
