@@ -1,0 +1,120 @@
+// Every U-Net, VAE and CLIP file of the reference folder: outputs and inner modules, in both ways to write attention.
+
+using System.Text.RegularExpressions;
+using Brushfire.Models.Clip;
+using Brushfire.Models.Layers;
+using Brushfire.Models.UNet;
+using Brushfire.Models.Vae;
+using Brushfire.Models.Weights;
+using Brushfire.Tensors;
+
+namespace Brushfire.Tests.Models;
+
+public sealed class ModuleGoldenTests
+{
+    private const double UNetTolerance = 1e-3, Tolerance = 1e-4;
+
+    public static TheoryData<string> Small => [.. Golden.Files("modules", "*.safetensors").DefaultIfEmpty("modules")];
+    public static TheoryData<string> Full => [.. Golden.Files("full", "*.safetensors").DefaultIfEmpty("full")];
+
+    [Theory]
+    [MemberData(nameof(Small))]
+    public void Small_modules_agree_with_the_reference(string file) => Check(file, AttentionCode.Optimized);
+
+    [Theory]
+    [MemberData(nameof(Small))]
+    public void Original_attention_agrees_with_the_reference(string file) => Check(file, AttentionCode.Original);
+
+    [Theory]
+    [MemberData(nameof(Full))]
+    [Trait("Size", "Full")]
+    public void Full_size_modules_agree_with_the_reference(string file)
+    {
+        Check(file, AttentionCode.Optimized);
+        Allocator.Trim();
+    }
+
+    private static void Check(string file, AttentionCode code)
+    {
+        using var scope = new TensorScope();
+        Golden golden = Golden.Open(file);
+        string model = golden.Metadata["model"];
+        WeightScope weights = WeightScope.Formula(golden.Metadata.GetValueOrDefault("prefix", ""));
+        ConfigReader config = ConfigReader.Parse(golden.Metadata["config"], file);
+        switch (model)
+        {
+            case "UNet2DConditionModel": CheckUNet(golden, config, weights, code); break;
+            case "AutoencoderKL": CheckVae(golden, config, weights); break;
+            case "CLIPTextModel" or "CLIPTextModelWithProjection": CheckClip(golden, config, weights, withProjection: model == "CLIPTextModelWithProjection"); break;
+            default: Assert.Skip($"{file}: waits for {model}."); break;
+        }
+    }
+
+    private static void CheckUNet(Golden golden, ConfigReader config, WeightScope weights, AttentionCode code)
+    {
+        var unet = new ConditionalUNet(UNetConfig.Read(config), weights, code);
+        HashSet<string> inner = [.. golden.Names.Where(name => name.StartsWith("at.", StringComparison.Ordinal)).Select(name => name[3..])];
+        using IDisposable observation = Module.Observe((name, output) =>
+        {
+            if (!inner.Remove(name)) return;
+            Tensor value = output.Rank == 4 ? output.ToChannelsFirst() : output;
+            Close.Relative(golden.Floats("at." + name), value.ToArray(), UNetTolerance, name);
+        });
+        Tensor result = unet.Call(new UNetInput(
+            Load(golden, "sample").ToChannelsLast(), Load(golden, "timestep"), Load(golden, "context"),
+            golden.Has("text_embeds") ? Load(golden, "text_embeds") : null, golden.Has("time_ids") ? Load(golden, "time_ids") : null));
+        Close.Relative(golden.Floats("out"), result.ToChannelsFirst().ToArray(), UNetTolerance, "out");
+        Assert.True(inner.Count == 0, $"No module has the name of {string.Join(", ", inner)}.");
+    }
+
+    private static void CheckVae(Golden golden, ConfigReader reader, WeightScope weights)
+    {
+        VaeConfig config = VaeConfig.Read(reader);
+        int[] moments = golden.Shape("out_moments"); // [N, 2 · latentChannels, H, W]
+        int[] latentShape = [moments[0], config.LatentChannels, moments[2], moments[3]];
+        int[] imageShape = [moments[0], config.ImageChannels, moments[2] * config.Downsampling, moments[3] * config.Downsampling];
+        Tensor latents = Input(golden, "latents", latentShape), image = Input(golden, "image", imageShape);
+        float[] decoded = new VaeDecoder(config, weights).Call(latents.ToChannelsLast()).ToChannelsFirst().ToArray();
+        if (golden.Has("out_decoded")) Close.Relative(golden.Floats("out_decoded"), decoded, Tolerance, "decoded");
+        if (golden.Has("out_decoded_every4")) Close.Relative(golden.Floats("out_decoded_every4"), EveryFourth(decoded, imageShape[2], imageShape[3]), Tolerance, "decoded");
+        float[] actual = new VaeEncoder(config, weights).Call(image.ToChannelsLast()).ToChannelsFirst().ToArray();
+        Close.Relative(golden.Floats("out_moments"), actual, Tolerance, "moments");
+    }
+
+    // A stored input, or one by formula, whose name and factor the note tells: "input.MODEL.latents * 1.7 and .image * 1".
+    private static Tensor Input(Golden golden, string name, int[] shape)
+    {
+        if (golden.Has(name)) return Load(golden, name);
+        string note = golden.Metadata["note"], prefix = golden.Metadata.GetValueOrDefault("prefix", "");
+        string model = Regex.Match(note, @"input\.(\S+)\.latents").Groups[1].Value;
+        float factor = float.Parse(Regex.Match(note, $@"\.{name} \* ([0-9.]*[0-9])").Groups[1].Value);
+        if (!model.StartsWith(prefix, StringComparison.Ordinal)) model = prefix + model;
+        return FormulaWeights.Input($"{model}.{name}", shape, factor);
+    }
+
+    private static void CheckClip(Golden golden, ConfigReader config, WeightScope weights, bool withProjection)
+    {
+        long[] ids = [.. golden.Floats("ids").Select(id => (long)id)];
+        ClipOutput output = new ClipTextEncoder(ClipConfig.Read(config, withProjection), weights).Call(Tensor.FromArray(ids, [1, ids.Length]));
+        var named = new Dictionary<string, Tensor?>
+        {
+            ["out_last_hidden_state"] = output.LastHiddenState,
+            ["out_penultimate"] = output.Penultimate,
+            ["out_pooled"] = output.Pooled,
+            ["out_text_embeds"] = output.TextEmbeds,
+        };
+        foreach ((string name, Tensor? value) in named)
+            if (golden.Has(name)) Close.Relative(golden.Floats(name), value!.ToArray(), Tolerance, name);
+    }
+
+    private static float[] EveryFourth(float[] planes, int height, int width)
+    {
+        List<float> values = [];
+        for (int plane = 0; plane < planes.Length / height / width; plane++)
+            for (int y = 0; y < height; y += 4)
+                for (int x = 0; x < width; x += 4) values.Add(planes[(plane * height + y) * width + x]);
+        return [.. values];
+    }
+
+    private static Tensor Load(Golden golden, string name) => Tensor.FromArray(golden.Floats(name), golden.Shape(name));
+}
