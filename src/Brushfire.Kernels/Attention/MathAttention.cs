@@ -1,7 +1,5 @@
 // Attention as it is written in formulas: scores of all heads in memory, softmax of each row, second product.
 
-using System.Runtime.InteropServices;
-
 namespace Brushfire.Kernels;
 
 internal static unsafe class MathAttention
@@ -22,12 +20,12 @@ internal static unsafe class MathAttention
         }
         finally
         {
-            if (a.Scores is null) NativeMemory.AlignedFree(scores);
-            NativeMemory.AlignedFree(packed);
+            if (a.Scores is null) AlignedMemory.Free(scores);
+            AlignedMemory.Free(packed);
         }
     }
 
-    private static float* Allocate(nint floats) => (float*)NativeMemory.AlignedAlloc((nuint)floats * sizeof(float), 64);
+    private static float* Allocate(nint floats) => (float*)AlignedMemory.Allocate(floats * sizeof(float));
 
     // scores [heads, queryLength, keyLength] = scale * query keyᵀ
     private static void Score(in AttentionArguments a, int n, float* packed, float* scores)

@@ -9,7 +9,6 @@
 // of scale and shift: an absolute error up to 1.2e-7 |mean| / deviation, times the weight.
 
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 
 namespace Brushfire.Kernels.Normalization;
 
@@ -21,7 +20,7 @@ public static unsafe class GroupNorm
     public static void Run(float* input, float* output, int batch, nint pixels, int channels, int groups, float* weight, float* bias, float epsilon)
     {
         nint count = (nint)batch * channels;
-        float* scale = (float*)NativeMemory.AlignedAlloc((nuint)(2 * count) * sizeof(float), 64);
+        float* scale = (float*)AlignedMemory.Allocate(2 * count * sizeof(float));
         try
         {
             Statistics(input, batch, pixels, channels, groups, weight, bias, epsilon, scale, scale + count);
@@ -29,7 +28,7 @@ public static unsafe class GroupNorm
         }
         finally
         {
-            NativeMemory.AlignedFree(scale);
+            AlignedMemory.Free(scale);
         }
     }
 
@@ -38,7 +37,7 @@ public static unsafe class GroupNorm
         float* input, int batch, nint pixels, int channels, int groups, float* weight, float* bias, float epsilon, float* scale, float* shift)
     {
         var work = new StatisticsWork { Input = input, Cut = new PixelCut(pixels, channels), Channels = channels, Groups = groups };
-        work.Partials = (Moments*)NativeMemory.Alloc((nuint)((nint)batch * work.Cut.Chunks * groups), (nuint)sizeof(Moments));
+        work.Partials = (Moments*)AlignedMemory.Allocate((nint)batch * work.Cut.Chunks * groups * sizeof(Moments));
         try
         {
             WorkerPool.Run(checked(batch * work.Cut.Chunks), ref work);
@@ -60,7 +59,7 @@ public static unsafe class GroupNorm
         }
         finally
         {
-            NativeMemory.Free(work.Partials);
+            AlignedMemory.Free(work.Partials);
         }
     }
 

@@ -4,8 +4,6 @@
 // combined in order, so results do not depend on threads. Inside a chunk, float32 sums run over at most 32 numbers a
 // lane before they go into float64: the relative error of a sum of positive numbers stays below 1e-6 at any length.
 
-using System.Runtime.InteropServices;
-
 namespace Brushfire.Kernels.Reduce;
 
 public enum ReduceOperator { Sum, Mean, Max, Min }
@@ -53,7 +51,7 @@ public static unsafe class Reduction
             return;
         }
 
-        work.Partials = (double*)NativeMemory.Alloc((nuint)(outer * work.Chunks * inner), sizeof(double));
+        work.Partials = (double*)AlignedMemory.Allocate(outer * work.Chunks * inner * sizeof(double));
         try
         {
             WorkerPool.Run(items, ref work);
@@ -61,7 +59,7 @@ public static unsafe class Reduction
         }
         finally
         {
-            NativeMemory.Free(work.Partials);
+            AlignedMemory.Free(work.Partials);
         }
     }
 

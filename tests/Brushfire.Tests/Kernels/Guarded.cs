@@ -23,6 +23,9 @@ public sealed unsafe class Guarded : IDisposable
         for (int i = 0; i < count; i++) Pointer[i] = random.NextSingle() * 2 - 1;
     }
 
+    /// <summary>A copy of the numbers.</summary>
+    public Guarded(float[] values) : this(values.Length, 0) => values.CopyTo(Span);
+
     public int Count { get; }
     public float* Pointer { get; }
     public Span<float> Span => new(Pointer, Count);
@@ -35,5 +38,9 @@ public sealed unsafe class Guarded : IDisposable
         for (; after < end; after++) Assert.True(*after == Mark, $"element {after - (uint*)Pointer} of {Count} was written");
     }
 
-    public void Dispose() => NativeMemory.AlignedFree(_block);
+    public void Dispose()
+    {
+        AssertFences();
+        NativeMemory.AlignedFree(_block);
+    }
 }

@@ -52,8 +52,8 @@ public sealed unsafe class AttentionTests
         foreach (AttentionBackend backend in Enum.GetValues<AttentionBackend>())
         {
             using var masked = new Buffers(new Case(1, 2, 30, 700, 12) { Mask = Mask.Full });
-            for (int key = 0; key < 700; key++) masked.Bias.Values[(30 + 7) * 700 + key] = float.NegativeInfinity;
-            for (int key = 0; key < 650; key++) masked.Bias.Values[8 * 700 + key] = float.NegativeInfinity;
+            for (int key = 0; key < 700; key++) masked.Bias.Span[(30 + 7) * 700 + key] = float.NegativeInfinity;
+            for (int key = 0; key < 650; key++) masked.Bias.Span[8 * 700 + key] = float.NegativeInfinity;
             float[] expected = masked.Expected();
             Close.Absolute(expected, masked.Run(backend), 1e-5, backend.ToString());
             Assert.Equal(0, expected[7 * 24 + 12]);
@@ -69,7 +69,7 @@ public sealed unsafe class AttentionTests
         foreach (AttentionBackend backend in Enum.GetValues<AttentionBackend>())
         {
             using var buffers = new Buffers(new Case(1, 1, 40, 50, 8));
-            buffers.Query.Values[3 * 8] = float.NaN;
+            buffers.Query.Span[3 * 8] = float.NaN;
             float[] actual = buffers.Run(backend);
             for (int i = 0; i < actual.Length; i++) Assert.Equal(i / 8 == 3, float.IsNaN(actual[i]));
         }
@@ -79,11 +79,12 @@ public sealed unsafe class AttentionTests
     public void Scores_may_be_kept_in_memory_of_the_caller()
     {
         using var buffers = new Buffers(new Case(2, 2, 9, 11, 8));
-        using var scores = new PaddedMemory(2 * 2 * 9 * 11);
+        using var scores = new Guarded(2 * 2 * 9 * 11, seed: 1);
+        scores.Span.Fill(float.NaN);
         float[] expected = buffers.Run(AttentionBackend.Math);
         buffers.Scores = scores.Pointer;
         Assert.Equal(expected, buffers.Run(AttentionBackend.Math));
-        Assert.DoesNotContain(float.NaN, scores.Values.ToArray());
+        Assert.DoesNotContain(float.NaN, scores.Span.ToArray());
     }
 
     [Fact]
@@ -100,7 +101,7 @@ public sealed unsafe class AttentionTests
             using var buffers = new Buffers(test with { HeadsOutside = headsOutside });
             float[] expected = buffers.Expected();
             foreach (AttentionBackend backend in Enum.GetValues<AttentionBackend>())
-                Close.Absolute(expected, PaddedMemory.SameForAnyThreads(() => buffers.Run(backend)), 1e-5, backend.ToString());
+                Close.Absolute(expected, KernelRuns.SameForAnyThreads(() => buffers.Run(backend)), 1e-5, backend.ToString());
         }
     }
 
@@ -129,15 +130,15 @@ public sealed unsafe class AttentionTests
 
     private sealed class Buffers(Case test) : IDisposable
     {
-        public PaddedMemory Query { get; } = Make(test, test.QueryLength, 1);
-        public PaddedMemory Key { get; } = Make(test, test.KeyLength, 2);
-        public PaddedMemory Value { get; } = Make(test, test.KeyLength, 3);
-        public PaddedMemory Bias { get; } = MakeBias(test);
+        public Guarded Query { get; } = Make(test, test.QueryLength, 1);
+        public Guarded Key { get; } = Make(test, test.KeyLength, 2);
+        public Guarded Value { get; } = Make(test, test.KeyLength, 3);
+        public Guarded Bias { get; } = MakeBias(test);
         public float* Scores { get; set; }
 
         public float[] Run(AttentionBackend backend)
         {
-            using PaddedMemory output = Make(test, test.QueryLength, 4);
+            using Guarded output = Make(test, test.QueryLength, 4);
             Attention.Run(backend, new AttentionArguments
             {
                 Batch = test.Batch,
@@ -159,12 +160,12 @@ public sealed unsafe class AttentionTests
                 Scale = test.Scale,
                 Scores = Scores,
             });
-            return output.Values.ToArray();
+            return output.Span.ToArray();
         }
 
         public float[] Expected()
         {
-            float[] expected = new float[Query.Length];
+            float[] expected = new float[Query.Count];
             AttentionStrides queryStrides = test.Strides(test.QueryLength), keyStrides = test.Strides(test.KeyLength);
             double[] weights = new double[test.KeyLength];
             for (int n = 0; n < test.Batch; n++)
@@ -211,9 +212,9 @@ public sealed unsafe class AttentionTests
             return score * test.Scale + (test.Mask == Mask.None ? 0 : Bias.Pointer[n * bias.Batch + h * bias.Head + i * bias.Query + j * bias.Key]);
         }
 
-        private static PaddedMemory Make(Case test, int length, int seed) => new(PaddedMemory.Numbers(test.Batch * test.Heads * length * test.HeadDim, seed));
+        private static Guarded Make(Case test, int length, int seed) => new(KernelRuns.Numbers(test.Batch * test.Heads * length * test.HeadDim, seed));
 
-        private static PaddedMemory MakeBias(Case test)
+        private static Guarded MakeBias(Case test)
         {
             int count = test.Mask switch
             {
@@ -223,10 +224,10 @@ public sealed unsafe class AttentionTests
                 Mask.ByHead => test.Heads,
                 Mask.Full => test.Heads * test.QueryLength * test.KeyLength,
             };
-            float[] values = PaddedMemory.Numbers(count, 5);
+            float[] values = KernelRuns.Numbers(count, 5);
             for (int i = 0; i < count; i++) values[i] += test.Slope * i;
             if (test.Mask is Mask.Full or Mask.ByKey) for (int i = 1; i < count; i += 7) values[i] = float.NegativeInfinity;
-            return new PaddedMemory(values);
+            return new Guarded(values);
         }
     }
 }

@@ -17,9 +17,9 @@ public sealed unsafe class GroupNormTests
     [InlineData(1, 5000, 128, 32)]
     public void Groups_get_mean_zero_and_variance_one_before_weight_and_bias(int batch, int pixels, int channels, int groups)
     {
-        float[] values = PaddedMemory.Numbers(batch * pixels * channels, channels, 0.5f);
-        float[] weight = PaddedMemory.Numbers(channels, 1, 1), bias = PaddedMemory.Numbers(channels, 2);
-        float[] actual = PaddedMemory.SameForAnyThreads(() => Run(batch, pixels, channels, groups, values, weight, bias));
+        float[] values = KernelRuns.Numbers(batch * pixels * channels, channels, 0.5f);
+        float[] weight = KernelRuns.Numbers(channels, 1, 1), bias = KernelRuns.Numbers(channels, 2);
+        float[] actual = KernelRuns.SameForAnyThreads(() => Run(batch, pixels, channels, groups, values, weight, bias));
         Close.Relative(Expected(batch, pixels, channels, groups, values, weight, bias), actual, 2e-6);
     }
 
@@ -28,7 +28,7 @@ public sealed unsafe class GroupNormTests
     [InlineData(-30000, 6e-3)]
     public void A_large_mean_costs_no_digits_of_the_variance(int mean, double tolerance)
     {
-        float[] values = PaddedMemory.Numbers(2 * 2000 * 64, 5, mean);
+        float[] values = KernelRuns.Numbers(2 * 2000 * 64, 5, mean);
         Close.Absolute(Expected(2, 2000, 64, 8, values, null, null), Run(2, 2000, 64, 8, values, null, null), tolerance);
     }
 
@@ -37,7 +37,7 @@ public sealed unsafe class GroupNormTests
     [InlineData(4321)]
     public void Neither_does_an_outlier(int position)
     {
-        float[] values = PaddedMemory.Numbers(2000 * 32, 5);
+        float[] values = KernelRuns.Numbers(2000 * 32, 5);
         values[position] = 1e6f;
         Close.Relative(Expected(1, 2000, 32, 4, values, null, null), Run(1, 2000, 32, 4, values, null, null), 2e-6);
     }
@@ -45,27 +45,27 @@ public sealed unsafe class GroupNormTests
     [Fact]
     public void Statistics_give_scale_and_shift_by_image_and_channel()
     {
-        using var input = new PaddedMemory([1, 10, 3, 30, /* second image */ 5, 5, 7, 7]);
-        using var weight = new PaddedMemory([2, 3]);
-        using var bias = new PaddedMemory([0.5f, -0.5f]);
-        using var scale = new PaddedMemory(4);
-        using var shift = new PaddedMemory(4);
+        using var input = new Guarded([1, 10, 3, 30, /* second image */ 5, 5, 7, 7]);
+        using var weight = new Guarded([2, 3]);
+        using var bias = new Guarded([0.5f, -0.5f]);
+        using var scale = new Guarded(4, seed: 1);
+        using var shift = new Guarded(4, seed: 1);
         GroupNorm.Statistics(input.Pointer, 2, 2, 2, 2, weight.Pointer, bias.Pointer, 0, scale.Pointer, shift.Pointer);
-        Close.Absolute([2, 0.3f, 2, 3], scale.Values, 1e-6);
-        Close.Absolute([-3.5f, -6.5f, -11.5f, -18.5f], shift.Values, 1e-5);
+        Close.Absolute([2, 0.3f, 2, 3], scale.Span, 1e-6);
+        Close.Absolute([-3.5f, -6.5f, -11.5f, -18.5f], shift.Span, 1e-5);
     }
 
     private static float[] Run(int batch, int pixels, int channels, int groups, float[] values, float[]? weight, float[]? bias)
     {
-        using var input = new PaddedMemory(values);
-        using var output = new PaddedMemory(values.Length);
-        using var weights = new PaddedMemory(weight ?? []);
-        using var biases = new PaddedMemory(bias ?? []);
+        using var input = new Guarded(values);
+        using var output = new Guarded(values.Length, seed: 1);
+        using var weights = new Guarded(weight ?? []);
+        using var biases = new Guarded(bias ?? []);
         float* w = weight is null ? null : weights.Pointer, b = bias is null ? null : biases.Pointer;
         GroupNorm.Run(input.Pointer, output.Pointer, batch, pixels, channels, groups, w, b, 1e-5f);
         GroupNorm.Run(input.Pointer, input.Pointer, batch, pixels, channels, groups, w, b, 1e-5f);
-        Assert.Equal(output.Values, input.Values);
-        return output.Values.ToArray();
+        Assert.Equal(output.Span, input.Span);
+        return output.Span.ToArray();
     }
 
     private static float[] Expected(int batch, int pixels, int channels, int groups, float[] values, float[]? weight, float[]? bias)

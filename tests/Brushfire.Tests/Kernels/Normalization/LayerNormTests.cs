@@ -16,9 +16,9 @@ public sealed unsafe class LayerNormTests
     [InlineData(2, 40001, 0.5, true, true)]
     public void Rows_get_mean_zero_and_variance_one_before_weight_and_bias(int rows, int columns, double mean, bool weighted, bool biased)
     {
-        float[] values = PaddedMemory.Numbers(rows * columns, columns, (float)mean);
-        float[]? weight = weighted ? PaddedMemory.Numbers(columns, 1, 1) : null, bias = biased ? PaddedMemory.Numbers(columns, 2) : null;
-        float[] actual = PaddedMemory.SameForAnyThreads(() => Run(rows, columns, values, weight, bias));
+        float[] values = KernelRuns.Numbers(rows * columns, columns, (float)mean);
+        float[]? weight = weighted ? KernelRuns.Numbers(columns, 1, 1) : null, bias = biased ? KernelRuns.Numbers(columns, 2) : null;
+        float[] actual = KernelRuns.SameForAnyThreads(() => Run(rows, columns, values, weight, bias));
         Close.Relative(Expected(rows, columns, values, weight, bias), actual, 2e-6);
     }
 
@@ -27,7 +27,7 @@ public sealed unsafe class LayerNormTests
     [InlineData(-30000, 1e-5)]
     public void A_large_mean_costs_no_digits(int mean, double tolerance)
     {
-        float[] values = PaddedMemory.Numbers(7 * 1281, 5, mean);
+        float[] values = KernelRuns.Numbers(7 * 1281, 5, mean);
         Close.Relative(Expected(7, 1281, values, null, null), Run(7, 1281, values, null, null), tolerance);
     }
 
@@ -36,15 +36,15 @@ public sealed unsafe class LayerNormTests
 
     private static float[] Run(int rows, int columns, float[] values, float[]? weight, float[]? bias)
     {
-        using var input = new PaddedMemory(values);
-        using var output = new PaddedMemory(values.Length);
-        using var weights = new PaddedMemory(weight ?? []);
-        using var biases = new PaddedMemory(bias ?? []);
+        using var input = new Guarded(values);
+        using var output = new Guarded(values.Length, seed: 1);
+        using var weights = new Guarded(weight ?? []);
+        using var biases = new Guarded(bias ?? []);
         float* w = weight is null ? null : weights.Pointer, b = bias is null ? null : biases.Pointer;
         LayerNorm.Run(rows, columns, input.Pointer, output.Pointer, w, b, 1e-5f);
         LayerNorm.Run(rows, columns, input.Pointer, input.Pointer, w, b, 1e-5f);
-        Assert.Equal(output.Values, input.Values);
-        return output.Values.ToArray();
+        Assert.Equal(output.Span, input.Span);
+        return output.Span.ToArray();
     }
 
     private static float[] Expected(int rows, int columns, float[] values, float[]? weight, float[]? bias)

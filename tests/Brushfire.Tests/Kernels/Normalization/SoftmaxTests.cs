@@ -15,9 +15,9 @@ public sealed unsafe class SoftmaxTests
     [InlineData(2, 40000)]
     public void Rows_are_exponentials_that_sum_to_one(int rows, int columns)
     {
-        float[] values = PaddedMemory.Numbers(rows * columns, columns, 30);
+        float[] values = KernelRuns.Numbers(rows * columns, columns, 30);
         for (int i = 0; i < values.Length; i++) values[i] *= 4;
-        float[] actual = PaddedMemory.SameForAnyThreads(() => Run(rows, columns, values));
+        float[] actual = KernelRuns.SameForAnyThreads(() => Run(rows, columns, values));
         Close.Absolute(Expected(rows, columns, values), actual, 1e-6);
     }
 
@@ -35,7 +35,7 @@ public sealed unsafe class SoftmaxTests
     [InlineData(16)]
     public void NaN_spoils_its_row_only(int position)
     {
-        float[] values = PaddedMemory.Numbers(3 * 17, 1);
+        float[] values = KernelRuns.Numbers(3 * 17, 1);
         values[17 + position] = float.NaN;
         float[] actual = Run(3, 17, values);
         for (int i = 0; i < actual.Length; i++) Assert.Equal(i / 17 == 1, float.IsNaN(actual[i]));
@@ -53,12 +53,12 @@ public sealed unsafe class SoftmaxTests
 
     private static float[] Run(int rows, int columns, float[] values)
     {
-        using var input = new PaddedMemory(values);
-        using var output = new PaddedMemory(values.Length);
+        using var input = new Guarded(values);
+        using var output = new Guarded(values.Length, seed: 1);
         Softmax.Run(rows, columns, input.Pointer, output.Pointer);
         Softmax.Run(rows, columns, input.Pointer, input.Pointer);
-        Assert.Equal(output.Values, input.Values);
-        return output.Values.ToArray();
+        Assert.Equal(output.Span, input.Span);
+        return output.Span.ToArray();
     }
 
     private static float[] Expected(int rows, int columns, float[] values)

@@ -21,11 +21,11 @@ public sealed unsafe class ReductionTests
     public void Every_operator_agrees_with_a_loop(int outer, int reduced, int inner)
     {
         // All above zero, so that 1e-6 of a sum is a fair demand.
-        float[] values = PaddedMemory.Numbers(outer * reduced * inner, reduced, 1);
+        float[] values = KernelRuns.Numbers(outer * reduced * inner, reduced, 1);
         foreach (ReduceOperator op in Enum.GetValues<ReduceOperator>())
         {
             float[] expected = Expected(op, outer, reduced, inner, values);
-            float[] actual = PaddedMemory.SameForAnyThreads(() => Run(op, outer, reduced, inner, values));
+            float[] actual = KernelRuns.SameForAnyThreads(() => Run(op, outer, reduced, inner, values));
             if (op is ReduceOperator.Sum or ReduceOperator.Mean) Close.Relative(expected, actual, 1e-6, op.ToString());
             else Assert.Equal(expected, actual);
         }
@@ -51,7 +51,7 @@ public sealed unsafe class ReductionTests
     {
         foreach (float special in new[] { float.NaN, float.PositiveInfinity, float.NegativeInfinity })
         {
-            float[] values = PaddedMemory.Numbers(100 * inner, 3);
+            float[] values = KernelRuns.Numbers(100 * inner, 3);
             values[position * inner] = special;
             foreach (ReduceOperator op in Enum.GetValues<ReduceOperator>())
                 Close.Absolute(Expected(op, 1, 100, inner, values), Run(op, 1, 100, inner, values), 1e-5, op.ToString());
@@ -60,10 +60,10 @@ public sealed unsafe class ReductionTests
 
     private static float[] Run(ReduceOperator op, int outer, int reduced, int inner, float[] values)
     {
-        using var input = new PaddedMemory(values);
-        using var output = new PaddedMemory(outer * inner);
+        using var input = new Guarded(values);
+        using var output = new Guarded(outer * inner, seed: 1);
         Reduction.Run(op, outer, reduced, inner, input.Pointer, output.Pointer);
-        return output.Values.ToArray();
+        return output.Span.ToArray();
     }
 
     private static float[] Expected(ReduceOperator op, int outer, int reduced, int inner, float[] values)
