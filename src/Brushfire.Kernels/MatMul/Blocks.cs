@@ -16,8 +16,8 @@ internal readonly struct Blocks
 
     public Blocks(int batch, int m, int n, int k, int mr, int nr)
     {
-        KBlocks = Math.Max(1, Count(k, MaxKC));
-        KC = Count(k, KBlocks);
+        KC = Math.Max(1, Count(k, Math.Max(1, Count(k, MaxKC))));
+        KBlocks = Math.Max(1, Count(k, KC));
         MC = Spread(m, MaxMC, mr);
         NC = Spread(n, MaxNC, nr);
         MBlocks = Count(m, MC);

@@ -5,6 +5,8 @@
 //     for each block of K:  pack A [MC, KC] into panels of MR rows
 //         for each panel of B [KC, NR]:  for each panel of A:  C tile (+)= A panel x B panel;  last block: epilogue
 
+using System.Runtime.Intrinsics.X86;
+
 namespace Brushfire.Kernels;
 
 public static unsafe class Gemm
@@ -55,18 +57,28 @@ public static unsafe class Gemm
                 bool last = block == Blocks.KBlocks - 1;
                 Panels.Pack<TSimd, TVector>(batch, row, rows, k, count, a);
                 float* sum = sums;
+                int share = Blocks.Count(count * nr, Blocks.Count(rows, mr));
                 for (int j = 0; j < columns; j += nr)
                 {
                     float* bPanel = b + ((nint)j * B.K) + (nint)k * nr;
-                    float* aPanel = a;
-                    for (int i = 0; i < rows; i += mr, aPanel += (nint)mr * count)
+                    float* aPanel = a, next = j + nr < columns ? bPanel + (nint)B.K * nr : b + (nint)(k + count) * nr;
+                    for (int i = 0; i < rows; i += mr, aPanel += (nint)mr * count, next += share)
                     {
+                        Prefetch(next, share);
                         MicroKernel.Run<TSimd, TVector>(count, aPanel, bPanel, sum, nr, accumulate: block > 0);
                         if (last) Epilogue.Store<TSimd, TVector>(sum, nr, batch, row + i, column + j, Math.Min(mr, rows - i), Math.Min(nr, columns - j));
                         if (tiles > 1) sum += tile;
                     }
                 }
             }
+        }
+
+        // Each tile asks for its share of the next panel of B, which comes from memory while this one is multiplied.
+        // Behind the last panel nothing is read: a prefetch is only a hint.
+        private static void Prefetch(float* start, int count)
+        {
+            if (!Sse.IsSupported) return;
+            for (int i = 0; i < count; i += 16) Sse.Prefetch1(start + i);
         }
     }
 }

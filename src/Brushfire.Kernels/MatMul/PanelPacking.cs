@@ -1,6 +1,6 @@
 // Rows that are contiguous in memory, interleaved into a panel: panel[k][r] = rows[r][k]. Serves both operands of a
 // product: MR rows of A, or NR columns of a weight matrix that is stored [outputs, inputs].
-// Four rows at a time are transposed in registers, 4 x 4.
+// Eight numbers of four or six rows at a time are transposed in registers.
 
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -59,57 +59,85 @@ internal static unsafe class PanelPacking
         for (; i < count; i++) destination[i] = prologue.Apply<SimdScalar, float>(source[i], state, column + i);
     }
 
-    /// <summary>panel[k * rowCount + r] = rows[r][k] for k below count; rowCount is even.</summary>
+    /// <summary>panel[k * rowCount + r] = rows[r][k] for k below count; rowCount is 6 or a multiple of 4.</summary>
     public static void Interleave(float** rows, int rowCount, int count, float* panel)
     {
-        int r = 0;
-        for (; r + 4 <= rowCount; r += 4) InterleaveFour(rows[r], rows[r + 1], rows[r + 2], rows[r + 3], count, panel + r, rowCount);
-        if (r < rowCount) InterleaveTwo(rows[r], rows[r + 1], count, panel + r, rowCount);
+        if (rowCount == 6) InterleaveSix(rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], count, panel);
+        else for (int r = 0; r < rowCount; r += 4) InterleaveFour(rows[r], rows[r + 1], rows[r + 2], rows[r + 3], count, panel + r, rowCount);
     }
 
     private static void InterleaveFour(float* row0, float* row1, float* row2, float* row3, int count, float* panel, nint stride)
     {
-        int k = 0;
-        for (; k + 4 <= count; k += 4, panel += 4 * stride)
+        nint k = 0;
+        for (; k + 8 <= count; k += 8, panel += 8 * stride)
         {
-            Vector128<float> a = Vector128.Load(row0 + k), b = Vector128.Load(row1 + k), c = Vector128.Load(row2 + k), d = Vector128.Load(row3 + k);
-            Vector128<float> lowAC = ZipLow(a, c), highAC = ZipHigh(a, c), lowBD = ZipLow(b, d), highBD = ZipHigh(b, d);
-            ZipLow(lowAC, lowBD).Store(panel);
-            ZipHigh(lowAC, lowBD).Store(panel + stride);
-            ZipLow(highAC, highBD).Store(panel + 2 * stride);
-            ZipHigh(highAC, highBD).Store(panel + 3 * stride);
+            Vector256<float> a = Vector256.Load(row0 + k), b = Vector256.Load(row1 + k), c = Vector256.Load(row2 + k), d = Vector256.Load(row3 + k);
+            Vector256<float> lowAC = ZipLow(a, c), highAC = ZipHigh(a, c), lowBD = ZipLow(b, d), highBD = ZipHigh(b, d);
+            StoreHalves(ZipLow(lowAC, lowBD), panel, 4 * stride);
+            StoreHalves(ZipHigh(lowAC, lowBD), panel + stride, 4 * stride);
+            StoreHalves(ZipLow(highAC, highBD), panel + 2 * stride, 4 * stride);
+            StoreHalves(ZipHigh(highAC, highBD), panel + 3 * stride, 4 * stride);
         }
 
         for (; k < count; k++, panel += stride) Vector128.Create(row0[k], row1[k], row2[k], row3[k]).Store(panel);
     }
 
-    private static void InterleaveTwo(float* row0, float* row1, int count, float* panel, nint stride)
+    // Pairs of rows are zipped first; a column of six is then three pairs, and two columns are three vectors of two pairs.
+    private static void InterleaveSix(float* row0, float* row1, float* row2, float* row3, float* row4, float* row5, int count, float* panel)
     {
-        int k = 0;
-        for (; k + 4 <= count; k += 4, panel += 4 * stride)
+        nint k = 0;
+        for (; k + 8 <= count; k += 8, panel += 48)
         {
-            Vector128<float> a = Vector128.Load(row0 + k), b = Vector128.Load(row1 + k);
-            Vector128<float> low = ZipLow(a, b), high = ZipHigh(a, b);
-            low.GetLower().Store(panel);
-            low.GetUpper().Store(panel + stride);
-            high.GetLower().Store(panel + 2 * stride);
-            high.GetUpper().Store(panel + 3 * stride);
+            Vector256<float> a = Vector256.Load(row0 + k), b = Vector256.Load(row1 + k), c = Vector256.Load(row2 + k);
+            Vector256<float> d = Vector256.Load(row3 + k), e = Vector256.Load(row4 + k), f = Vector256.Load(row5 + k);
+            StorePairs(ZipLow(a, b), ZipLow(c, d), ZipLow(e, f), panel);
+            StorePairs(ZipHigh(a, b), ZipHigh(c, d), ZipHigh(e, f), panel + 12);
         }
 
-        for (; k < count; k++, panel += stride) (panel[0], panel[1]) = (row0[k], row1[k]);
+        for (; k < count; k++, panel += 6)
+            (panel[0], panel[1], panel[2], panel[3], panel[4], panel[5]) = (row0[k], row1[k], row2[k], row3[k], row4[k], row5[k]);
     }
 
-    // a0 b0 a1 b1
-    private static Vector128<float> ZipLow(Vector128<float> a, Vector128<float> b) =>
-        Sse.IsSupported ? Sse.UnpackLow(a, b)
-        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipLow(a, b)
-        : Vector128.Create(a[0], b[0], a[1], b[1]);
+    // Each half of a vector holds two pairs, of columns 0 and 1 in the lower and 4 and 5 in the upper half.
+    private static void StorePairs(Vector256<float> ab, Vector256<float> cd, Vector256<float> ef, float* panel)
+    {
+        Vector256<double> x = ab.AsDouble(), y = cd.AsDouble(), z = ef.AsDouble();
+        StoreHalves(ZipLow(x, y).AsSingle(), panel, 24);
+        StoreHalves(Blend(z, x).AsSingle(), panel + 4, 24);
+        StoreHalves(ZipHigh(y, z).AsSingle(), panel + 8, 24);
+    }
 
-    // a2 b2 a3 b3
+    private static void StoreHalves(Vector256<float> value, float* lower, nint distance)
+    {
+        value.GetLower().Store(lower);
+        value.GetUpper().Store(lower + distance);
+    }
+
+    // In each half: a0 b0 a1 b1.
+    private static Vector256<float> ZipLow(Vector256<float> a, Vector256<float> b) =>
+        Avx.IsSupported ? Avx.UnpackLow(a, b) : Vector256.Create(ZipLow(a.GetLower(), b.GetLower()), ZipLow(a.GetUpper(), b.GetUpper()));
+
+    // In each half: a2 b2 a3 b3.
+    private static Vector256<float> ZipHigh(Vector256<float> a, Vector256<float> b) =>
+        Avx.IsSupported ? Avx.UnpackHigh(a, b) : Vector256.Create(ZipHigh(a.GetLower(), b.GetLower()), ZipHigh(a.GetUpper(), b.GetUpper()));
+
+    // In each half: a0 b0.
+    private static Vector256<double> ZipLow(Vector256<double> a, Vector256<double> b) =>
+        Avx.IsSupported ? Avx.UnpackLow(a, b) : Vector256.Create(a[0], b[0], a[2], b[2]);
+
+    // In each half: a1 b1.
+    private static Vector256<double> ZipHigh(Vector256<double> a, Vector256<double> b) =>
+        Avx.IsSupported ? Avx.UnpackHigh(a, b) : Vector256.Create(a[1], b[1], a[3], b[3]);
+
+    // In each half: a0 b1.
+    private static Vector256<double> Blend(Vector256<double> a, Vector256<double> b) =>
+        Avx.IsSupported ? Avx.Blend(a, b, 0b1010) : Vector256.Create(a[0], b[1], a[2], b[3]);
+
+    private static Vector128<float> ZipLow(Vector128<float> a, Vector128<float> b) =>
+        AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipLow(a, b) : Vector128.Create(a[0], b[0], a[1], b[1]);
+
     private static Vector128<float> ZipHigh(Vector128<float> a, Vector128<float> b) =>
-        Sse.IsSupported ? Sse.UnpackHigh(a, b)
-        : AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b)
-        : Vector128.Create(a[2], b[2], a[3], b[3]);
+        AdvSimd.Arm64.IsSupported ? AdvSimd.Arm64.ZipHigh(a, b) : Vector128.Create(a[2], b[2], a[3], b[3]);
 
     private static float* AllocateZeros()
     {
