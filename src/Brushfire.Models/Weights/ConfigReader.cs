@@ -43,7 +43,7 @@ public sealed class ConfigReader
         ReadOnlyMemory<byte> json = bytes.AsSpan().StartsWith("\uFEFF"u8) ? bytes.AsMemory(3) : bytes;
         try
         {
-            using JsonDocument document = JsonDocument.Parse(json);
+            using JsonDocument document = JsonDocument.Parse(WithoutInfinities(json.Span));
             CheckText(document.RootElement);
             if (document.RootElement.ValueKind != JsonValueKind.Object) throw new BrushfireException($"{name} holds a JSON {document.RootElement.ValueKind}, not an object of settings.");
             return new ConfigReader(document.RootElement.Clone(), name, null);
@@ -62,6 +62,12 @@ public sealed class ConfigReader
 
     /// <summary>True where the key has a value other than null.</summary>
     public bool Has(string key) => TryGet(key, out _);
+
+    /// <summary>True where the setting is missing, null or false.</summary>
+    public bool IsOff(string key) => !TryGet(key, out JsonElement value) || value.ValueKind == JsonValueKind.False;
+
+    /// <summary>The value as the file has it, for messages; cut where it is long.</summary>
+    public string Raw(string key) => TryGet(key, out JsonElement value) ? Short(value) : "null";
 
     public int Int(string key, int? defaultValue = null, int min = 0, int max = 1_000_000) =>
         TryGet(key, out JsonElement value) ? ToInt(value, key, min, max) : defaultValue ?? throw Missing(key, "a whole number");
@@ -91,6 +97,11 @@ public sealed class ConfigReader
         if (!TryGet(key, out JsonElement value)) return defaultValue ?? throw Missing(key, "a list of whole numbers");
         return [.. Items(value, key, "a list of whole numbers").Select(item => ToInt(item, key, min, max))];
     }
+
+    public double[] Doubles(string key) =>
+        TryGet(key, out JsonElement value)
+            ? [.. Items(value, key, "a list of numbers").Select(item => item.ValueKind == JsonValueKind.Number ? item.GetDouble() : throw Wrong(key, item, "a list of numbers"))]
+            : throw Missing(key, "a list of numbers");
 
     public string[] Strings(string key, string[]? defaultValue = null)
     {
@@ -152,10 +163,37 @@ public sealed class ConfigReader
 
     private BrushfireException Missing(string key, string expected) => new($"{NameOf(key)} has no '{key}'; it should be {expected}.");
 
-    private BrushfireException Wrong(string key, JsonElement value, string expected)
+    private BrushfireException Wrong(string key, JsonElement value, string expected) => new($"{NameOf(key)}: '{key}' should be {expected}, not {Short(value)}.");
+
+    private static string Short(JsonElement value)
     {
         string text = value.GetRawText();
-        return new BrushfireException($"{NameOf(key)}: '{key}' should be {expected}, not {(text.Length > 60 ? text[..60] + "…" : text)}.");
+        return text.Length > 60 ? text[..60] + "…" : text;
+    }
+
+    // Python writes infinities and NaN, which are not JSON, as bare words: read as null. Published schedulers have such settings.
+    private static byte[] WithoutInfinities(ReadOnlySpan<byte> json)
+    {
+        var output = new List<byte>(json.Length);
+        bool inText = false;
+        for (int i = 0; i < json.Length; i++)
+        {
+            if (json[i] == '"' && !(inText && IsEscaped(json, i))) inText = !inText;
+            int word = inText ? 0 : json[i..].StartsWith("-Infinity"u8) ? 9 : json[i..].StartsWith("Infinity"u8) ? 8 : json[i..].StartsWith("NaN"u8) ? 3 : 0;
+            if (word == 0) output.Add(json[i]);
+            else output.AddRange("null"u8);
+            i += Math.Max(0, word - 1);
+        }
+
+        return [.. output];
+    }
+
+    // True where an odd number of backslashes stands before the quote.
+    private static bool IsEscaped(ReadOnlySpan<byte> json, int quote)
+    {
+        int start = quote;
+        while (start > 0 && json[start - 1] == '\\') start--;
+        return (quote - start) % 2 == 1;
     }
 
     // The reader that has the key; the lowest one where none has it.

@@ -25,6 +25,26 @@ public class ConfigReaderTests
     }
 
     [Fact]
+    public void Lists_of_numbers_switches_and_raw_values_are_read()
+    {
+        Assert.Equal([1.0, 2.0, 3.0], s_config.Doubles("list"));
+        Assert.Contains("'names' should be a list of numbers, not \"a\"", Assert.Throws<BrushfireException>(() => s_config.Doubles("names")).Message, StringComparison.Ordinal);
+        ConfigReader config = ConfigReader.Parse("""{ "on": true, "off": false, "none": null, "zero": 0 }""", "config.json");
+        Assert.Equal([false, true, true, true, false], new[] { "on", "off", "none", "absent", "zero" }.Select(config.IsOff));
+        Assert.Equal(["true", "null", "0"], new[] { "on", "absent", "zero" }.Select(config.Raw));
+    }
+
+    [Fact]
+    public void Infinities_as_Python_writes_them_are_null()
+    {
+        ConfigReader config = ConfigReader.Parse("""{ "low": -Infinity, "high": Infinity, "not": [NaN], "text": "NaN \" Infinity \\", "after": 3 }""", "config.json");
+        Assert.Equal([false, false], new[] { "low", "high" }.Select(config.Has));
+        Assert.Equal("[null]", config.Raw("not"));
+        Assert.Equal("NaN \" Infinity \\", config.String("text"));
+        Assert.Equal(3, config.Int("after"));
+    }
+
+    [Fact]
     public void A_missing_or_null_value_is_the_default()
     {
         foreach (string key in (string[])["none", "absent"])
