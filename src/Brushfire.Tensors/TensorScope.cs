@@ -31,9 +31,10 @@ public sealed class TensorScope : IDisposable
     }
 
     /// <summary>Keeps each tensor of the group.</summary>
-    public void Keep(ITensorGroup group)
+    public TGroup Keep<TGroup>(TGroup group) where TGroup : ITensorGroup
     {
         foreach (Tensor tensor in group.Tensors) Keep(tensor);
+        return group;
     }
 
     public void Dispose()
