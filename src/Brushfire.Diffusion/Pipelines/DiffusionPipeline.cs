@@ -1,0 +1,133 @@
+// A model, ready to draw: opens its components when they are first needed and keeps them. Holds nothing of a run, so that
+// runs can go on side by side on one pipeline.
+
+using Brushfire.Diffusion.Denoising;
+using Brushfire.Diffusion.Imaging;
+using Brushfire.Diffusion.Schedules;
+using Brushfire.Models.Catalog;
+using Brushfire.Models.Clip;
+using Brushfire.Models.Layers;
+using Brushfire.Models.Text;
+using Brushfire.Models.UNet;
+using Brushfire.Models.Vae;
+using Brushfire.Tensors;
+
+namespace Brushfire.Diffusion.Pipelines;
+
+/// <summary>Draws pictures from texts with one model.</summary>
+public sealed class DiffusionPipeline
+{
+    private readonly UNetConfig _unetConfig;
+    private readonly Lazy<ClipTokenizer> _tokenizer;
+    private readonly Lazy<ClipTextEncoder> _textEncoder;
+    private readonly Lazy<ConditionalUNet> _unet;
+    private readonly Lazy<VaeDecoder> _decoder;
+
+    /// <summary>Reads the configurations of a model; its weights are read when a run needs them.</summary>
+    /// <exception cref="BrushfireException">The model is not one that draws from texts with these parts, or a setting is not supported.</exception>
+    public DiffusionPipeline(ModelSource model, AttentionCode code = AttentionCode.Optimized)
+    {
+        _unetConfig = UNetConfig.Read(model["unet"].Config);
+        VaeConfig vae = VaeConfig.Read(model["vae"].Config);
+        ClipConfig clip = ClipConfig.Read(model["text_encoder"].Config, withProjection: false);
+        LatentSpace = LatentSpace.Of(vae);
+        Schedule = new NoiseSchedule(NoiseScheduleSettings.Read(model["scheduler"].Config));
+        CheckFits(model.Name, clip, vae);
+        _tokenizer = new(() => OpenTokenizer(model, clip));
+        _textEncoder = new(() => new ClipTextEncoder(clip, model["text_encoder"].OpenWeights()));
+        _unet = new(() => new ConditionalUNet(_unetConfig, model["unet"].OpenWeights(), code));
+        _decoder = new(() => new VaeDecoder(vae, model["vae"].OpenWeights()));
+    }
+
+    public NoiseSchedule Schedule { get; }
+    public LatentSpace LatentSpace { get; }
+
+    /// <summary>Width and height of the pictures that the model was trained on, in pixels.</summary>
+    public int TrainedPixels => LatentSpace.ToPixels(_unetConfig.SampleSize);
+
+    /// <summary>Opens a model by its name in the catalogue, its folder or its file; see <see cref="ModelSource.Open"/>.</summary>
+    /// <exception cref="BrushfireException">There is no such model, or it cannot be used.</exception>
+    public static DiffusionPipeline Open(string model, AttentionCode code = AttentionCode.Optimized) => new(ModelSource.Open(model), code);
+
+    /// <summary>Checks a request and prepares its run, which enumerating the result carries out.</summary>
+    /// <exception cref="BrushfireException">Lists everything that is wrong with the request.</exception>
+    public Generation Generate(GenerationRequest request, CancellationToken cancellation = default)
+    {
+        string[] problems = [.. request.Problems(Schedule, LatentSpace)];
+        if (problems.Length > 0) throw new BrushfireException($"The request cannot be served: {string.Join("; ", problems)}.");
+        GenerationRequest whole = request with
+        {
+            Sampler = request.Sampler ?? Samplers.Sampler.Of(Schedule.Settings)!.Name,
+            Spacing = request.Spacing ?? Schedule.Settings.Spacing.Name,
+            PixelWidth = request.PixelWidth ?? TrainedPixels,
+            PixelHeight = request.PixelHeight ?? TrainedPixels,
+        };
+        string[] texts = whole.GuidanceScale == 1 ? [whole.Prompt] : [whole.Prompt, whole.NegativePrompt];
+        return new Generation(this, whole, PromptEncoding.Encode(_tokenizer.Value, texts), cancellation);
+    }
+
+    /// <summary>Latents of the U-Net [N, height, width, channels] as N pictures. They are decoded one by one, which bounds the memory.</summary>
+    public RgbImage[] Decode(Tensor latents)
+    {
+        var images = new RgbImage[latents.Shape[0]];
+        for (int i = 0; i < images.Length; i++)
+        {
+            using var scope = new TensorScope();
+            Tensor picture = _decoder.Value.Call(latents.Slice(0, i, 1) / LatentSpace.Scale); // [1, H, W, 3] in about [-1, 1]
+            images[i] = ToImage(picture);
+        }
+
+        return images;
+    }
+
+    /// <summary>A denoiser that leads a batch from the negative prompt, where there is one, to the prompt.</summary>
+    internal Denoiser CreateDenoiser(PromptEncoding prompts, GenerationRequest request)
+    {
+        Tensor[] contexts = [.. prompts.Chunks.Select(chunks => Encode(chunks, request.BatchSize))];
+        ConditionalUNet unet = _unet.Value;
+        return new Denoiser(
+            (latents, timestep, context) => unet.Call(new UNetInput(latents, Tensor.Full([latents.Shape[0]], (float)timestep), context)),
+            Schedule.Settings.Prediction, contexts[0], contexts.ElementAtOrDefault(1), request.GuidanceScale);
+    }
+
+    // Chunks of one text to [batch, chunks * L, features].
+    private Tensor Encode(int[][] chunks, int batch)
+    {
+        long[] ids = [.. chunks.SelectMany(chunk => chunk).Select(id => (long)id)];
+        Tensor states = _textEncoder.Value.Call(Tensor.FromArray(ids, [chunks.Length, chunks[0].Length])).LastHiddenState; // [chunks, L, features]
+        int features = states.Shape[2];
+        return states.Reshape(1, ids.Length, features).Expand(batch, ids.Length, features).Contiguous();
+    }
+
+    // [1, H, W, 3] in [-1, 1] to bytes; what lies outside is clamped.
+    private static RgbImage ToImage(Tensor picture)
+    {
+        float[] values = picture.ToArray();
+        byte[] pixels = new byte[values.Length];
+        for (int i = 0; i < values.Length; i++) pixels[i] = (byte)MathF.Round(Math.Clamp(values[i] * 0.5f + 0.5f, 0, 1) * 255);
+        return new RgbImage(picture.Shape[2], picture.Shape[1], pixels);
+    }
+
+    // Models without a vocabulary of their own have CLIP's; those with OpenCLIP's text encoder (SD2.x) pad with id 0.
+    private static ClipTokenizer OpenTokenizer(ModelSource model, ClipConfig clip)
+    {
+        ClipTokenizer tokenizer = model.Find("tokenizer")?.Folder is { } folder ? ClipTokenizer.Open(folder)
+            : clip.Activation == ClipActivation.Gelu ? ClipTokenizer.Embedded(padding: "!")
+            : ClipTokenizer.Embedded();
+        return tokenizer.VocabularySize <= clip.VocabularySize && tokenizer.ContextLength <= clip.ContextLength
+            ? tokenizer
+            : throw new BrushfireException($"{model.Name}: the tokenizer has {tokenizer.VocabularySize} tokens and a context of {tokenizer.ContextLength}, more than the text encoder's {clip.VocabularySize} and {clip.ContextLength}; they do not belong together.");
+    }
+
+    // Parts that do not belong together, and networks that want more than latents, a timestep and a text.
+    private void CheckFits(string name, ClipConfig clip, VaeConfig vae)
+    {
+        List<string> problems = [];
+        if (_unetConfig.AdditionTimeChannels is not null) problems.Add("the U-Net takes sizes and crops beside the text (SDXL), which is not supported");
+        if (_unetConfig.InputChannels != vae.LatentChannels) problems.Add($"the U-Net takes {_unetConfig.InputChannels} channels, but latents have {vae.LatentChannels}; networks for in-painting with more channels are not supported");
+        if (_unetConfig.OutputChannels != vae.LatentChannels) problems.Add($"the U-Net gives {_unetConfig.OutputChannels} channels, but latents have {vae.LatentChannels}");
+        if (_unetConfig.ContextChannels != clip.HiddenSize) problems.Add($"the U-Net attends to {_unetConfig.ContextChannels} features, but the text encoder gives {clip.HiddenSize}");
+        if (vae.ImageChannels != 3) problems.Add($"the VAE makes pictures of {vae.ImageChannels} channels, not 3");
+        if (problems.Count > 0) throw new BrushfireException($"{name} cannot draw: {string.Join("; ", problems)}.");
+    }
+}
