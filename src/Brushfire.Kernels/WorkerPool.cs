@@ -3,6 +3,7 @@
 // has hundreds of launches.
 
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Runtime.Intrinsics;
 
 namespace Brushfire.Kernels;
@@ -23,7 +24,7 @@ public static unsafe class WorkerPool
     private static int s_next;
     private static int s_running;
     private static CancellationToken s_cancellation;
-    private static Exception? s_failure;
+    private static ExceptionDispatchInfo? s_failure;
 
     [ThreadStatic] private static CancellationToken t_cancellation;
     [ThreadStatic] private static bool t_inside;
@@ -94,10 +95,10 @@ public static unsafe class WorkerPool
         var spin = new SpinWait();
         while (Volatile.Read(ref s_running) > 0) spin.SpinOnce(sleep1Threshold: -1);
 
-        Exception? failure = s_failure;
+        ExceptionDispatchInfo? failure = s_failure;
         bool cancelled = s_cancellation.IsCancellationRequested;
         lock (s_gate) s_busy = false;
-        if (failure is not null) throw new InvalidOperationException("A kernel failed on a worker thread: " + failure.Message, failure);
+        failure?.Throw();
         if (cancelled) t_cancellation.ThrowIfCancellationRequested();
         return true;
     }
@@ -114,9 +115,9 @@ public static unsafe class WorkerPool
                 s_runItem(s_work, item);
             }
         }
-        catch (Exception exception) when (exception is not OutOfMemoryException)
+        catch (Exception exception)
         {
-            s_failure = exception;
+            s_failure = ExceptionDispatchInfo.Capture(exception);
             Volatile.Write(ref s_next, s_count);
         }
         finally

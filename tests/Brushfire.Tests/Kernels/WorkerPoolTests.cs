@@ -41,6 +41,25 @@ public sealed unsafe class WorkerPoolTests
         Assert.InRange(started, 1, WorkerPool.Threads);
     }
 
+    [Fact]
+    public void A_failing_item_ends_the_launch_with_its_exception()
+    {
+        for (int count = 1; count < 50; count++)
+        {
+            var work = new Failing { At = count / 2 };
+            Assert.Equal("item " + work.At, Assert.Throws<InvalidDataException>(() => WorkerPool.Run(count, ref work)).Message);
+        }
+    }
+
+    private struct Failing : IWork
+    {
+        public int At;
+        public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            if (item == At) throw new InvalidDataException("item " + item);
+        }
+    }
+
     private struct Counting : IWork
     {
         public int* Runs;
