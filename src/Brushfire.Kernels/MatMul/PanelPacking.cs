@@ -59,11 +59,23 @@ internal static unsafe class PanelPacking
         for (; i < count; i++) destination[i] = prologue.Apply<SimdScalar, float>(source[i], state, column + i);
     }
 
-    /// <summary>panel[k * rowCount + r] = rows[r][k] for k below count; rowCount is 6 or a multiple of 4.</summary>
+    /// <summary>panel[k * rowCount + r] = rows[r][k] for k below count; rowCount is even.</summary>
     public static void Interleave(float** rows, int rowCount, int count, float* panel)
     {
         if (rowCount == 6) InterleaveSix(rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], count, panel);
-        else for (int r = 0; r < rowCount; r += 4) InterleaveFour(rows[r], rows[r + 1], rows[r + 2], rows[r + 3], count, panel + r, rowCount);
+        else InterleaveEven(rows, rowCount, count, panel);
+    }
+
+    private static void InterleaveEven(float** rows, int rowCount, int count, float* panel)
+    {
+        int r = 0;
+        for (; r + 4 <= rowCount; r += 4) InterleaveFour(rows[r], rows[r + 1], rows[r + 2], rows[r + 3], count, panel + r, rowCount);
+        if (r < rowCount) InterleaveTwo(rows[r], rows[r + 1], count, panel + r, rowCount);
+    }
+
+    private static void InterleaveTwo(float* row0, float* row1, int count, float* panel, nint stride)
+    {
+        for (nint k = 0; k < count; k++, panel += stride) (panel[0], panel[1]) = (row0[k], row1[k]);
     }
 
     private static void InterleaveFour(float* row0, float* row1, float* row2, float* row3, int count, float* panel, nint stride)
