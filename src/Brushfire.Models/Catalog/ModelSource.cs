@@ -24,6 +24,8 @@ public sealed class ModelComponent
     /// <summary>The component's folder; null outside of diffusers folders.</summary>
     public string? Folder { get; }
 
+    public bool HasConfig => _config is not null;
+
     /// <exception cref="BrushfireException">The component has no configuration file.</exception>
     public ConfigReader Config => _config ?? throw new BrushfireException($"{_model}: {Name} has no configuration; {string.Join(", ", ModelFolder.ConfigNames)} were looked for in {Folder}.");
 

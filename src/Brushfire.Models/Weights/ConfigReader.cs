@@ -3,6 +3,7 @@
 // configurations are written with it.
 
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Brushfire.Tensors;
 
 namespace Brushfire.Models.Weights;
@@ -59,6 +60,12 @@ public sealed class ConfigReader
 
     /// <summary>The names of all settings.</summary>
     public IEnumerable<string> Keys => _root.EnumerateObject().Select(property => property.Name).Union(_below?.Keys ?? [], StringComparer.Ordinal);
+
+    /// <summary>All settings that have a value, as one JSON object.</summary>
+    public JsonObject ToJson() => new(
+        from key in Keys
+        where Has(key)
+        select KeyValuePair.Create(key, TryGet(key, out JsonElement value) ? JsonNode.Parse(value.GetRawText()) : null));
 
     /// <summary>True where the key has a value other than null.</summary>
     public bool Has(string key) => TryGet(key, out _);

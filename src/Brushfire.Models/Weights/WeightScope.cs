@@ -54,11 +54,15 @@ public sealed class WeightScope
         string key = Key(name);
         Func<Tensor> load = Loader(key, shape);
         if (!_source.Taken.Add(key)) throw new BrushfireException($"{_source.Name}: the key '{key}' is taken twice; two modules would share it.");
+        _source.TakenElements += shape.Count;
         return Parameter.Create(key, shape, load);
     }
 
     /// <summary>The parameter, or null where a file does not have it.</summary>
     public Tensor? TryTake(string name, Shape shape) => Has(name) ? Take(name, shape) : null;
+
+    /// <summary>Elements of all parameters that were taken from this component's weights, through any scope.</summary>
+    public long TakenElements => _source.TakenElements;
 
     /// <summary>Keys below this scope that nobody took and that mean something, in order.</summary>
     public IReadOnlyList<string> Unused =>
@@ -86,5 +90,6 @@ public sealed class WeightScope
     private sealed record Source(string Name, IReadOnlyDictionary<string, WeightEntry>? Entries, string? FormulaPrefix)
     {
         public HashSet<string> Taken { get; } = new(StringComparer.Ordinal);
+        public long TakenElements { get; set; }
     }
 }

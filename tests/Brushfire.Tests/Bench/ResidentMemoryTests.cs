@@ -1,0 +1,20 @@
+using System.Runtime.InteropServices;
+using Brushfire.Bench;
+
+namespace Brushfire.Tests.Bench;
+
+public sealed unsafe class ResidentMemoryTests
+{
+    [Fact]
+    public void A_block_that_is_gone_again_is_in_the_peak()
+    {
+        const int Bytes = 256 << 20;
+        using var memory = new ResidentMemory();
+        long before = memory.PeakBytes;
+        byte* block = (byte*)NativeMemory.Alloc(Bytes);
+        new Span<byte>(block, Bytes).Fill(1);
+        Thread.Sleep(100); // several samples
+        NativeMemory.Free(block);
+        Assert.InRange(memory.PeakBytes, before + Bytes * 3L / 4, long.MaxValue);
+    }
+}

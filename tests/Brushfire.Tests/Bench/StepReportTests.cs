@@ -1,0 +1,58 @@
+using System.Text.Json.Nodes;
+using Brushfire.Bench;
+using Brushfire.Kernels;
+using Brushfire.Tensors;
+
+namespace Brushfire.Tests.Bench;
+
+public sealed class StepReportTests
+{
+    // 2 x 1000^3 operations.
+    private static readonly DirectWork s_work = DirectWork.Of(() => Tensor.Zeros([1000, 1000]).MatMul(Tensor.Zeros([1000, 1000])));
+
+    [Fact]
+    public void The_ratio_is_direct_work_over_the_better_peak_and_the_median()
+    {
+        StepReport report = Report([4, 1, 2, 100], 9.8e9, 10e9);
+        Assert.Equal(3, report.MedianSeconds);
+        Assert.Equal(2e9 / 10e9 / 3, report.RatioToDirectLimit, 12);
+        Assert.Null(report.Invalid);
+    }
+
+    [Theory]
+    [InlineData(9.4e9, 10e9)]
+    [InlineData(10e9, 9.4e9)]
+    public void Peaks_that_differ_by_over_5_percent_make_the_report_invalid(double before, double after)
+    {
+        StepReport report = Report([1], before, after);
+        Assert.Contains("before and after", report.Invalid);
+        Assert.Contains(report.ToLines(), line => line.StartsWith("INVALID", StringComparison.Ordinal));
+        Assert.False(report.ToJson()["valid"]!.GetValue<bool>());
+    }
+
+    [Fact]
+    public void Json_has_seconds_peaks_memory_and_the_ratio()
+    {
+        JsonObject json = Report([3, 1, 2], 10e9, 10e9).ToJson();
+        Assert.Equal(2, json["medianSeconds"]!.GetValue<double>());
+        Assert.Equal(1, json["minimumSeconds"]!.GetValue<double>());
+        Assert.Equal(3, json["maximumSeconds"]!.GetValue<double>());
+        Assert.Equal(0.1, json["ratioToDirectLimit"]!.GetValue<double>(), 12);
+        Assert.Equal(10e9, json["peakBefore"]!["operationsPerSecond"]!.GetValue<double>());
+        Assert.Equal(123, json["peakBytes"]!.GetValue<long>());
+        Assert.Equal(456, json["peakResidentBytes"]!.GetValue<long>());
+        Assert.True(json["valid"]!.GetValue<bool>());
+    }
+
+    private static StepReport Report(double[] seconds, double before, double after) => new()
+    {
+        Options = new StepBenchmarkOptions { LatentSize = (64, 64) },
+        Tokens = 77,
+        Seconds = seconds,
+        Work = s_work,
+        PeakBefore = new MachinePeak(before, 2e9, 2, "tile"),
+        PeakAfter = new MachinePeak(after, 2e9, 2, "tile"),
+        PeakBytes = 123,
+        PeakResidentBytes = 456,
+    };
+}

@@ -1,0 +1,53 @@
+using Brushfire.Cli;
+
+namespace Brushfire.Tests.Cli;
+
+public sealed class CommandLineTests
+{
+    [Theory]
+    [InlineData("")]
+    [InlineData("paint")]
+    [InlineData("benchmark")]
+    [InlineData("info --loud")]
+    [InlineData("inspect")]
+    [InlineData("generate fox --steps")]
+    [InlineData("generate fox --steps 1 --steps 2")]
+    public void A_command_line_that_makes_no_sense_is_told_on_stderr_with_exit_code_2(string line)
+    {
+        ProgramRun run = ProgramRun.Of(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(CommandLine.Usage, run.ExitCode);
+        Assert.Empty(run.Data);
+        Assert.All(run.Lines, text => Assert.StartsWith("brushfire: ", text));
+        Assert.NotEmpty(run.Lines);
+    }
+
+    [Theory]
+    [InlineData("--help", "generate")]
+    [InlineData("generate --help", "--guidance")]
+    [InlineData("benchmark step --help", "--repeat")]
+    public void Help_goes_to_stdout(string line, string expected)
+    {
+        ProgramRun run = ProgramRun.Succeed(line.Split(' '));
+        Assert.Contains(expected, run.Data);
+        Assert.Empty(run.Talk);
+    }
+
+    [Fact]
+    public void What_cannot_be_done_is_one_line_with_exit_code_1()
+    {
+        ProgramRun run = ProgramRun.Of("inspect", "no/such/model");
+        Assert.Equal(CommandLine.Failure, run.ExitCode);
+        Assert.Contains("no/such/model", Assert.Single(run.Lines));
+    }
+
+    [Fact]
+    public void Progress_elsewhere_than_on_a_terminal_is_plain_lines()
+    {
+        using var talk = new StringWriter { NewLine = "\n" };
+        new Terminal(TextWriter.Null, talk).ShowProgress("a fox", 3, told =>
+        {
+            for (int done = 1; done <= 3; done++) told(done);
+        });
+        Assert.Equal("a fox: 3 of 3\n", talk.ToString());
+    }
+}
