@@ -11,6 +11,7 @@ namespace Brushfire.Kernels;
 public static unsafe class WorkerPool
 {
     private const int SpinIterations = 2_000;
+    private const int Closed = -1;
 
     private static readonly Lock s_gate = new();
     private static readonly List<Worker> s_workers = [];
@@ -22,7 +23,10 @@ public static unsafe class WorkerPool
     private static void* s_work;
     private static int s_count;
     private static int s_next;
-    private static int s_running;
+
+    // Workers inside of the launch; Closed while there is none. A worker that wakes too late finds it closed, so that a
+    // short launch never waits for a sleeper.
+    private static int s_inside = Closed;
     private static CancellationToken s_cancellation;
     private static ExceptionDispatchInfo? s_failure;
 
@@ -88,12 +92,12 @@ public static unsafe class WorkerPool
         s_next = 0;
         s_failure = null;
         s_cancellation = t_cancellation;
-        Volatile.Write(ref s_running, helpers);
+        Volatile.Write(ref s_inside, 0);
         for (int i = 0; i < helpers; i++) s_workers[i].Wake();
 
         TakeItems();
         var spin = new SpinWait();
-        while (Volatile.Read(ref s_running) > 0) spin.SpinOnce(sleep1Threshold: -1);
+        while (Interlocked.CompareExchange(ref s_inside, Closed, 0) != 0) spin.SpinOnce(sleep1Threshold: -1);
 
         ExceptionDispatchInfo? failure = s_failure;
         bool cancelled = s_cancellation.IsCancellationRequested;
@@ -101,6 +105,20 @@ public static unsafe class WorkerPool
         failure?.Throw();
         if (cancelled) t_cancellation.ThrowIfCancellationRequested();
         return true;
+    }
+
+    // True where a launch is open; the caller is then inside and must leave it.
+    private static bool Enter()
+    {
+        int inside = Volatile.Read(ref s_inside);
+        while (inside != Closed)
+        {
+            int seen = Interlocked.CompareExchange(ref s_inside, inside + 1, inside);
+            if (seen == inside) return true;
+            inside = seen;
+        }
+
+        return false;
     }
 
     private static void TakeItems()
@@ -155,8 +173,9 @@ public static unsafe class WorkerPool
                 for (int i = 0; i < SpinIterations && Volatile.Read(ref _state) == 0; i++) Thread.SpinWait(8);
                 if (Interlocked.CompareExchange(ref _state, 2, 0) == 0) _sleep.Wait();
                 Volatile.Write(ref _state, 0);
+                if (!Enter()) continue;
                 TakeItems();
-                Interlocked.Decrement(ref s_running);
+                Interlocked.Decrement(ref s_inside);
             }
         }
     }
