@@ -1,6 +1,6 @@
 // Element types: names as in papers and weight files, sizes in bytes.
 
-using Brushfire.Kernels.Movement;
+using Brushfire.Kernels;
 
 namespace Brushfire.Tensors;
 

@@ -1,6 +1,6 @@
 // Pointwise arithmetic in float32. Shapes are broadcast as in NumPy: from the last axis on, size 1 repeats.
 
-using Brushfire.Kernels.Pointwise;
+using Brushfire.Kernels;
 using Brushfire.Tensors.Ops;
 
 namespace Brushfire.Tensors;

@@ -1,6 +1,6 @@
 // Sums and their kin along one axis, which is kept with size 1; softmax and norms.
 
-using Brushfire.Kernels.Reduce;
+using Brushfire.Kernels;
 using Brushfire.Tensors.Execution;
 using Brushfire.Tensors.Ops;
 
@@ -14,11 +14,11 @@ public sealed partial class Tensor
     public Tensor Min(int axis) => Run(new Reduce(ReduceOperator.Min, Shape.Axis(axis, "min")), this);
 
     /// <summary>exp(x) over its sum along the last axis.</summary>
-    public Tensor Softmax() => Run(new Softmax(), this);
+    public Tensor Softmax() => Run(new Ops.Softmax(), this);
 
     /// <summary>Over the last axis; weight and bias are [columns].</summary>
-    public Tensor LayerNorm(Tensor weight, Tensor bias, float epsilon) => Executor.Current.Run(new LayerNorm(epsilon), [this, weight, bias]);
+    public Tensor LayerNorm(Tensor weight, Tensor bias, float epsilon) => Executor.Current.Run(new Ops.LayerNorm(epsilon), [this, weight, bias]);
 
     /// <summary>Of [N, …, C] over the pixels and the channels of each group; weight and bias are [C].</summary>
-    public Tensor GroupNorm(int groups, Tensor weight, Tensor bias, float epsilon) => Executor.Current.Run(new GroupNorm(groups, epsilon), [this, weight, bias]);
+    public Tensor GroupNorm(int groups, Tensor weight, Tensor bias, float epsilon) => Executor.Current.Run(new Ops.GroupNorm(groups, epsilon), [this, weight, bias]);
 }

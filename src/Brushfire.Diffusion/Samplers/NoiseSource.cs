@@ -1,7 +1,7 @@
 // Where a run's random numbers come from: one generator for each picture of the batch, so that a picture does not depend on
 // those beside it. It only moves forward.
 
-using Brushfire.Kernels.Randomness;
+using Brushfire.Kernels;
 using Brushfire.Tensors;
 
 namespace Brushfire.Diffusion.Samplers;

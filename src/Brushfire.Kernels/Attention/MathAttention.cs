@@ -63,7 +63,7 @@ internal static unsafe class MathAttention
                 if (Arguments.Mask is not null) AddMask(scores, head, query);
                 int seen = Arguments.Causal ? (int)nint.Min(query + 1, Arguments.KeyLength) : Arguments.KeyLength;
                 new Span<float>(scores + seen, Arguments.KeyLength - seen).Clear();
-                float max = Normalization.Softmax.Row<TSimd, TVector>(seen, scores, scores);
+                float max = Softmax.Row<TSimd, TVector>(seen, scores, scores);
                 if (float.IsNegativeInfinity(max)) new Span<float>(scores, seen).Clear();
             }
         }

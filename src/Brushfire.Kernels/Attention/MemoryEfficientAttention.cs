@@ -132,13 +132,13 @@ internal readonly unsafe struct MemoryEfficientAttention : IWork
 
         // As long as all keys are hidden, any finite number serves: the powers are zero.
         TVector subtract = TSimd.Select(TSimd.Equal(maximum, TSimd.Broadcast(float.NegativeInfinity)), TSimd.Zero, maximum);
-        TVector rescale = Pointwise.Exp2Operator.NonPositive<TSimd, TVector>(TSimd.Subtract(before, subtract));
+        TVector rescale = Exp2Operator.NonPositive<TSimd, TVector>(TSimd.Subtract(before, subtract));
         TVector sum = TSimd.Multiply(TSimd.Load(sums), rescale), sumOdd = TSimd.Zero;
         for (key = 0; key + 2 <= keys; key += 2)
         {
             float* x = scores + key * stride;
-            TVector p = Pointwise.Exp2Operator.NonPositive<TSimd, TVector>(TSimd.Subtract(TSimd.Load(x), subtract));
-            TVector q = Pointwise.Exp2Operator.NonPositive<TSimd, TVector>(TSimd.Subtract(TSimd.Load(x + stride), subtract));
+            TVector p = Exp2Operator.NonPositive<TSimd, TVector>(TSimd.Subtract(TSimd.Load(x), subtract));
+            TVector q = Exp2Operator.NonPositive<TSimd, TVector>(TSimd.Subtract(TSimd.Load(x + stride), subtract));
             TSimd.Store(x, p);
             TSimd.Store(x + stride, q);
             sum = TSimd.Add(sum, p);
@@ -147,7 +147,7 @@ internal readonly unsafe struct MemoryEfficientAttention : IWork
 
         if (key < keys)
         {
-            TVector p = Pointwise.Exp2Operator.NonPositive<TSimd, TVector>(TSimd.Subtract(TSimd.Load(scores + key * stride), subtract));
+            TVector p = Exp2Operator.NonPositive<TSimd, TVector>(TSimd.Subtract(TSimd.Load(scores + key * stride), subtract));
             TSimd.Store(scores + key * stride, p);
             sum = TSimd.Add(sum, p);
         }

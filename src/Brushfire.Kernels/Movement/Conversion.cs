@@ -4,7 +4,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace Brushfire.Kernels.Movement;
+namespace Brushfire.Kernels;
 
 public static unsafe class Conversion
 {

@@ -3,7 +3,7 @@
 // Double and integers go to the 16-bit floats by way of float32, also as torch does. Floats outside an integer's range, which torch leaves
 // open, saturate at 32 and 64 bits and keep the low 8 bits for u8.
 
-namespace Brushfire.Kernels.Movement;
+namespace Brushfire.Kernels;
 
 /// <summary>The type of an element in memory. Bool is one byte, 0 or 1.</summary>
 public enum ElementKind { Float32, Float16, BFloat16, Float64, Int32, Int64, UInt8, Bool }

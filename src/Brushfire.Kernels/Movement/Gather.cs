@@ -2,7 +2,7 @@
 
 using System.Numerics;
 
-namespace Brushfire.Kernels.Movement;
+namespace Brushfire.Kernels;
 
 public static unsafe class Gather
 {

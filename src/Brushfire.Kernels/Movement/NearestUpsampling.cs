@@ -1,6 +1,6 @@
 // Nearest-neighbour enlargement of channels-last float32 images by whole factors: each pixel becomes a square of copies.
 
-namespace Brushfire.Kernels.Movement;
+namespace Brushfire.Kernels;
 
 public static unsafe class NearestUpsampling
 {

@@ -2,7 +2,7 @@
 // Contiguous rows are block copies; where the source is contiguous along another dimension than the destination
 // (a transposition, as NCHW to NHWC), tiles that fit in L1 are copied so that each cache line is used whole.
 
-namespace Brushfire.Kernels.Movement;
+namespace Brushfire.Kernels;
 
 public static unsafe class StridedCopy
 {

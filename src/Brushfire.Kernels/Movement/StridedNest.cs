@@ -3,7 +3,7 @@
 // puts them in the order of the first operand's memory, and joins neighbours that are contiguous to each other in all operands.
 // Its rows (the innermost dimension) are then visited in chunks of about equal length, which are the items of a launch.
 
-namespace Brushfire.Kernels.Movement;
+namespace Brushfire.Kernels;
 
 /// <summary>What is done with each row of a nest.</summary>
 internal unsafe interface IRow

@@ -3,7 +3,7 @@
 
 using System.Runtime.CompilerServices;
 
-namespace Brushfire.Kernels.Movement;
+namespace Brushfire.Kernels;
 
 internal static unsafe class Transposition<T> where T : unmanaged
 {

@@ -4,7 +4,7 @@
 
 using System.Runtime.CompilerServices;
 
-namespace Brushfire.Kernels.Normalization;
+namespace Brushfire.Kernels;
 
 public static unsafe class LayerNorm
 {

@@ -2,9 +2,8 @@
 // Relative error of an element within a few units of the row's maximum: below 2e-6.
 
 using System.Runtime.CompilerServices;
-using Brushfire.Kernels.Pointwise;
 
-namespace Brushfire.Kernels.Normalization;
+namespace Brushfire.Kernels;
 
 public static unsafe class Softmax
 {

@@ -2,7 +2,7 @@
 
 using System.Runtime.CompilerServices;
 
-namespace Brushfire.Kernels.Pointwise;
+namespace Brushfire.Kernels;
 
 public readonly struct AddOperator : IBinaryOperator
 {

@@ -3,7 +3,7 @@
 
 using System.Runtime.CompilerServices;
 
-namespace Brushfire.Kernels.Pointwise;
+namespace Brushfire.Kernels;
 
 /// <summary>A function of one float32 lane.</summary>
 public interface IUnaryOperator

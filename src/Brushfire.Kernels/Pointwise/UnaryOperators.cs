@@ -4,7 +4,7 @@
 
 using System.Runtime.CompilerServices;
 
-namespace Brushfire.Kernels.Pointwise;
+namespace Brushfire.Kernels;
 
 /// <summary>-x, exact.</summary>
 public readonly struct NegateOperator : IUnaryOperator

@@ -1,7 +1,7 @@
 // Normal noise as CUDA programs draw it: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"),
 // a function of seed, number of the draw and number of the element.
 
-namespace Brushfire.Kernels.Randomness;
+namespace Brushfire.Kernels;
 
 /// <summary>Each draw of any length takes the next draw number, from 0 on.</summary>
 public sealed class Philox(ulong seed)

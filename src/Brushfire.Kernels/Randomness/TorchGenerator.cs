@@ -1,7 +1,7 @@
 // The random stream of torch's CPU generator, behind most published seeds: MT19937 and torch's ways of making numbers
 // of its words. Takes a seed; each call draws from where the last one ended.
 
-namespace Brushfire.Kernels.Randomness;
+namespace Brushfire.Kernels;
 
 public sealed class TorchGenerator
 {

@@ -4,7 +4,7 @@
 // combined in order, so results do not depend on threads. Inside a chunk, float32 sums run over at most 32 numbers a
 // lane before they go into float64: the relative error of a sum of positive numbers stays below 1e-6 at any length.
 
-namespace Brushfire.Kernels.Reduce;
+namespace Brushfire.Kernels;
 
 public enum ReduceOperator { Sum, Mean, Max, Min }
 

@@ -1,6 +1,6 @@
 // Movement ops: the same values under another shape or order. Most give views of the input's memory.
 
-using Brushfire.Kernels.Movement;
+using Brushfire.Kernels;
 
 namespace Brushfire.Tensors.Ops;
 

@@ -1,7 +1,6 @@
 // Pointwise ops: one result element from one element of each input. Inputs of different shapes are broadcast.
 
-using Brushfire.Kernels.Movement;
-using Brushfire.Kernels.Pointwise;
+using Brushfire.Kernels;
 
 namespace Brushfire.Tensors.Ops;
 
@@ -19,7 +18,7 @@ public sealed record Unary(UnaryOperator Operator) : ComputeOp
     internal override unsafe void Compute(ReadOnlySpan<Tensor> inputs, Tensor output)
     {
         using Tensor input = inputs[0].ContiguousOrSelf();
-        PointwiseKernel.Run(Operator, (nint)output.Shape.Count, (float*)input.Pointer, (float*)output.Pointer);
+        Pointwise.Run(Operator, (nint)output.Shape.Count, (float*)input.Pointer, (float*)output.Pointer);
     }
 }
 
@@ -39,7 +38,7 @@ public sealed record Binary(BinaryOperator Operator) : ComputeOp
         Span<nint> first = stackalloc nint[output.Rank], second = stackalloc nint[output.Rank];
         BroadcastStrides(inputs[0], output.Shape, first);
         BroadcastStrides(inputs[1], output.Shape, second);
-        PointwiseKernel.Run(Operator, output.Shape.Sizes, (float*)inputs[0].Pointer, first, (float*)inputs[1].Pointer, second, (float*)output.Pointer);
+        Pointwise.Run(Operator, output.Shape.Sizes, (float*)inputs[0].Pointer, first, (float*)inputs[1].Pointer, second, (float*)output.Pointer);
     }
 
     private Shape Broadcast(TensorSpec first, TensorSpec second)

@@ -1,6 +1,6 @@
 // Reductions along one axis, and softmax and norms, which reduce and then apply. All in float32.
 
-using Brushfire.Kernels.Reduce;
+using Brushfire.Kernels;
 
 namespace Brushfire.Tensors.Ops;
 
@@ -42,7 +42,7 @@ public sealed record Softmax : ComputeOp
     {
         using Tensor input = inputs[0].ContiguousOrSelf();
         int columns = input.Shape[^1];
-        Kernels.Normalization.Softmax.Run((nint)(input.Shape.Count / columns), columns, (float*)input.Pointer, (float*)output.Pointer);
+        Kernels.Softmax.Run((nint)(input.Shape.Count / columns), columns, (float*)input.Pointer, (float*)output.Pointer);
     }
 }
 
@@ -66,7 +66,7 @@ public sealed record LayerNorm(float Epsilon) : ComputeOp
         using Tensor weight = inputs[1].ContiguousOrSelf();
         using Tensor bias = inputs[2].ContiguousOrSelf();
         int columns = input.Shape[^1];
-        Kernels.Normalization.LayerNorm.Run((nint)(input.Shape.Count / columns), columns, (float*)input.Pointer, (float*)output.Pointer, (float*)weight.Pointer, (float*)bias.Pointer, Epsilon);
+        Kernels.LayerNorm.Run((nint)(input.Shape.Count / columns), columns, (float*)input.Pointer, (float*)output.Pointer, (float*)weight.Pointer, (float*)bias.Pointer, Epsilon);
     }
 }
 
@@ -94,6 +94,6 @@ public sealed record GroupNorm(int Groups, float Epsilon) : ComputeOp
         using Tensor bias = inputs[2].ContiguousOrSelf();
         (int batch, int channels) = (input.Shape[0], input.Shape[^1]);
         nint pixels = (nint)(input.Shape.Count / batch / channels);
-        Kernels.Normalization.GroupNorm.Run((float*)input.Pointer, (float*)output.Pointer, batch, pixels, channels, Groups, (float*)weight.Pointer, (float*)bias.Pointer, Epsilon);
+        Kernels.GroupNorm.Run((float*)input.Pointer, (float*)output.Pointer, batch, pixels, channels, Groups, (float*)weight.Pointer, (float*)bias.Pointer, Epsilon);
     }
 }

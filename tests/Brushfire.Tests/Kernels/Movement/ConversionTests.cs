@@ -1,9 +1,9 @@
 // Every pair of element types against .NET's own conversions; the 16-bit floats exhaustively, their rounding at every tie.
 
 using System.Runtime.InteropServices;
-using Brushfire.Kernels.Movement;
+using Brushfire.Kernels;
 
-namespace Brushfire.Tests.Kernels.Movement;
+namespace Brushfire.Tests.Kernels;
 
 public sealed unsafe class ConversionTests
 {

@@ -1,8 +1,8 @@
 // Rows by number, with both widths of id.
 
-using Brushfire.Kernels.Movement;
+using Brushfire.Kernels;
 
-namespace Brushfire.Tests.Kernels.Movement;
+namespace Brushfire.Tests.Kernels;
 
 public sealed unsafe class GatherTests
 {

@@ -1,8 +1,8 @@
 // Every destination pixel is the source pixel that lies under it.
 
-using Brushfire.Kernels.Movement;
+using Brushfire.Kernels;
 
-namespace Brushfire.Tests.Kernels.Movement;
+namespace Brushfire.Tests.Kernels;
 
 public sealed unsafe class NearestUpsamplingTests
 {

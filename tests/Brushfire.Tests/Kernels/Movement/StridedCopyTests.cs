@@ -1,9 +1,8 @@
 // Copies between layouts, for each element size, against an index by index copy.
 
-using Brushfire.Kernels.Movement;
-using Brushfire.Tests.Kernels.Pointwise;
+using Brushfire.Kernels;
 
-namespace Brushfire.Tests.Kernels.Movement;
+namespace Brushfire.Tests.Kernels;
 
 public sealed unsafe class StridedCopyTests
 {
@@ -42,7 +41,7 @@ public sealed unsafe class StridedCopyTests
         byte[] actual = new byte[(1 + Extent(sizes, destinationStrides)) * elementSize], expected = new byte[actual.Length];
         fixed (byte* from = source, to = actual)
             StridedCopy.Run(elementSize, sizes, from, [.. sourceStrides.Select(n => (nint)n)], to, [.. destinationStrides.Select(n => (nint)n)]);
-        PointwiseKernelTests.Elements(sizes, (_, index) =>
+        PointwiseTests.Elements(sizes, (_, index) =>
         {
             int start = index.Select((n, d) => n * sourceStrides[d]).Sum() * elementSize;
             source.AsSpan(start, elementSize).CopyTo(expected.AsSpan(index.Select((n, d) => n * destinationStrides[d]).Sum() * elementSize));

@@ -1,8 +1,8 @@
 // Group norm against float64 loops: sizes that fill no block, large means, outliers, several images.
 
-using Brushfire.Kernels.Normalization;
+using Brushfire.Kernels;
 
-namespace Brushfire.Tests.Kernels.Normalization;
+namespace Brushfire.Tests.Kernels;
 
 public sealed unsafe class GroupNormTests
 {

@@ -1,8 +1,8 @@
 // Layer norm against float64 loops.
 
-using Brushfire.Kernels.Normalization;
+using Brushfire.Kernels;
 
-namespace Brushfire.Tests.Kernels.Normalization;
+namespace Brushfire.Tests.Kernels;
 
 public sealed unsafe class LayerNormTests
 {

@@ -1,9 +1,9 @@
 // Random shapes and strides: the strided kernels against a naive loop over indices.
 
-using Brushfire.Kernels.Pointwise;
+using Brushfire.Kernels;
 using CsCheck;
 
-namespace Brushfire.Tests.Kernels.Pointwise;
+namespace Brushfire.Tests.Kernels;
 
 public sealed unsafe class PointwiseProperties
 {
@@ -29,10 +29,10 @@ public sealed unsafe class PointwiseProperties
         int count = sizes.Aggregate(1, (n, size) => n * size);
         float[] actual = new float[count + 1], expected = new float[count + 1];
         actual[count] = expected[count] = 42;
-        PointwiseKernelTests.Elements(sizes, (element, index) =>
+        PointwiseTests.Elements(sizes, (element, index) =>
             expected[element] = s_a[index.Select((n, d) => n * aStrides[d]).Sum()] * s_b[index.Select((n, d) => n * bStrides[d]).Sum()]);
         fixed (float* a = s_a, b = s_b, output = actual)
-            PointwiseKernel.Run(BinaryOperator.Multiply, sizes, a, [.. aStrides.Select(n => (nint)n)], b, [.. bStrides.Select(n => (nint)n)], output);
+            Pointwise.Run(BinaryOperator.Multiply, sizes, a, [.. aStrides.Select(n => (nint)n)], b, [.. bStrides.Select(n => (nint)n)], output);
         return actual.AsSpan().SequenceEqual(expected);
     }, seed: "0000KOIPJ8T1", iter: 500, threads: 1, print: layout => $"sizes [{string.Join(',', layout.Sizes)}] a [{string.Join(',', layout.A)}] b [{string.Join(',', layout.B)}]");
 

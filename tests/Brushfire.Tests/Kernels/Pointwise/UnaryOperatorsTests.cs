@@ -3,9 +3,8 @@
 
 using System.Runtime.Intrinsics;
 using Brushfire.Kernels;
-using Brushfire.Kernels.Pointwise;
 
-namespace Brushfire.Tests.Kernels.Pointwise;
+namespace Brushfire.Tests.Kernels;
 
 public sealed unsafe class UnaryOperatorsTests
 {

@@ -1,8 +1,8 @@
 // Philox noise against the reference file: philox-drawK is the draw number K of a generator.
 
-using Brushfire.Kernels.Randomness;
+using Brushfire.Kernels;
 
-namespace Brushfire.Tests.Kernels.Randomness;
+namespace Brushfire.Tests.Kernels;
 
 public sealed class PhiloxTests
 {

@@ -1,6 +1,6 @@
 // The entries of the reference file of random numbers, named FUNCTION/SEED/COUNT.
 
-namespace Brushfire.Tests.Kernels.Randomness;
+namespace Brushfire.Tests.Kernels;
 
 internal static class RandomReference
 {

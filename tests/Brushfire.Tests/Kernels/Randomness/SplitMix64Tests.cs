@@ -1,6 +1,8 @@
+// Uniform values by index against the formula written out naively.
+
 using Brushfire.Kernels;
 
-namespace Brushfire.Tests.Kernels.Randomness;
+namespace Brushfire.Tests.Kernels;
 
 public class SplitMix64Tests
 {

@@ -1,9 +1,9 @@
 // The torch stream against torch itself, entry by entry of the reference file.
 
 using System.Runtime.InteropServices;
-using Brushfire.Kernels.Randomness;
+using Brushfire.Kernels;
 
-namespace Brushfire.Tests.Kernels.Randomness;
+namespace Brushfire.Tests.Kernels;
 
 public sealed class TorchGeneratorTests
 {

@@ -1,8 +1,8 @@
 // Sum, mean, max and min over a middle axis against float64 loops.
 
-using Brushfire.Kernels.Reduce;
+using Brushfire.Kernels;
 
-namespace Brushfire.Tests.Kernels.Reduce;
+namespace Brushfire.Tests.Kernels;
 
 public sealed unsafe class ReductionTests
 {

@@ -4,9 +4,8 @@
 // block at a time, into a contiguous buffer in L1.
 
 using System.Runtime.CompilerServices;
-using Brushfire.Kernels.Movement;
 
-namespace Brushfire.Kernels.Pointwise;
+namespace Brushfire.Kernels;
 
 /// <summary>Functions of one value; the structs of the same names say what they compute and how exactly.</summary>
 public enum UnaryOperator { Negate, Abs, Relu, Sqrt, Rsqrt, Exp, Exp2, Log, Sin, Cos, Tanh, Erf, Sigmoid, Silu, Gelu, GeluTanh, QuickGelu }
@@ -14,7 +13,7 @@ public enum UnaryOperator { Negate, Abs, Relu, Sqrt, Rsqrt, Exp, Exp2, Log, Sin,
 /// <summary>Functions of two values; the structs of the same names say what they compute.</summary>
 public enum BinaryOperator { Add, Subtract, Multiply, Divide, Min, Max, LessThan, Equal }
 
-public static unsafe class PointwiseKernel
+public static unsafe class Pointwise
 {
     /// <summary>y = op(x) over contiguous memory.</summary>
     public static void Run(UnaryOperator op, nint count, float* x, float* y)

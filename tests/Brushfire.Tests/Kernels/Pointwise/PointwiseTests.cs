@@ -1,11 +1,10 @@
 // Pointwise kernels over layouts: broadcast, transposed, sliced and in-place operands against a naive loop.
 
 using Brushfire.Kernels;
-using Brushfire.Kernels.Pointwise;
 
-namespace Brushfire.Tests.Kernels.Pointwise;
+namespace Brushfire.Tests.Kernels;
 
-public sealed unsafe class PointwiseKernelTests
+public sealed unsafe class PointwiseTests
 {
     private static readonly float[] s_values = [.. Enumerable.Range(0, 100_000).Select(i => MathF.Sin(i * 1.7f) * (1 + i % 7))];
 
@@ -19,7 +18,7 @@ public sealed unsafe class PointwiseKernelTests
     {
         float[] y = new float[count + 1];
         y[count] = 42;
-        fixed (float* source = s_values, destination = y) PointwiseKernel.Run(UnaryOperator.Negate, count, source, destination);
+        fixed (float* source = s_values, destination = y) Pointwise.Run(UnaryOperator.Negate, count, source, destination);
         for (int i = 0; i < count; i++) Assert.Equal(-s_values[i], y[i]);
         Assert.Equal(42, y[count]);
     }
@@ -30,7 +29,7 @@ public sealed unsafe class PointwiseKernelTests
         foreach (UnaryOperator op in Enum.GetValues<UnaryOperator>())
         {
             float[] actual = [0.5f];
-            fixed (float* x = actual) PointwiseKernel.Run(op, 1, x, x);
+            fixed (float* x = actual) Pointwise.Run(op, 1, x, x);
             float expected = op switch
             {
                 UnaryOperator.Negate => -0.5f,
@@ -90,7 +89,7 @@ public sealed unsafe class PointwiseKernelTests
     public void A_unary_function_follows_strides()
     {
         float[] y = new float[30 * 40];
-        fixed (float* source = s_values, destination = y) PointwiseKernel.Run(UnaryOperator.Abs, [30, 40], source, [1, 30], destination);
+        fixed (float* source = s_values, destination = y) Pointwise.Run(UnaryOperator.Abs, [30, 40], source, [1, 30], destination);
         Elements([30, 40], (element, index) => Assert.Equal(MathF.Abs(s_values[index[0] + 30 * index[1]]), y[element]));
     }
 
@@ -99,7 +98,7 @@ public sealed unsafe class PointwiseKernelTests
     {
         float[] condition = [0, 1, -0f, float.NaN, 0.5f], a = [10], b = [0, 1, 2, 3, 4], y = new float[10];
         fixed (float* conditions = condition, first = a, second = b, destination = y)
-            PointwiseKernel.Where([2, 5], conditions, [0, 1], first, [0, 0], second, [0, 1], destination);
+            Pointwise.Where([2, 5], conditions, [0, 1], first, [0, 0], second, [0, 1], destination);
         Assert.Equal([0, 10, 2, 10, 10, 0, 10, 2, 10, 10], y);
     }
 
@@ -107,7 +106,7 @@ public sealed unsafe class PointwiseKernelTests
     public void The_output_may_be_an_input()
     {
         float[] x = s_values[..40_000];
-        fixed (float* pointer = x, row = s_values) PointwiseKernel.Run(BinaryOperator.Add, [100, 400], pointer, [400, 1], row, [0, 1], pointer);
+        fixed (float* pointer = x, row = s_values) Pointwise.Run(BinaryOperator.Add, [100, 400], pointer, [400, 1], row, [0, 1], pointer);
         for (int i = 0; i < x.Length; i++) Assert.Equal(s_values[i] + s_values[i % 400], x[i]);
     }
 
@@ -121,9 +120,9 @@ public sealed unsafe class PointwiseKernelTests
             fixed (float* x = s_values, first = one, second = two)
             {
                 WorkerPool.Threads = 1;
-                PointwiseKernel.Run(UnaryOperator.Gelu, s_values.Length, x, first);
+                Pointwise.Run(UnaryOperator.Gelu, s_values.Length, x, first);
                 WorkerPool.Threads = 2;
-                PointwiseKernel.Run(UnaryOperator.Gelu, s_values.Length, x, second);
+                Pointwise.Run(UnaryOperator.Gelu, s_values.Length, x, second);
             }
         }
         finally
@@ -139,7 +138,7 @@ public sealed unsafe class PointwiseKernelTests
         int count = sizes.Aggregate(1, (n, size) => n * size);
         float[] output = new float[count + 1];
         output[count] = 42;
-        fixed (float* first = a, second = b, destination = output) PointwiseKernel.Run(op, sizes, first, aStrides, second, bStrides, destination);
+        fixed (float* first = a, second = b, destination = output) Pointwise.Run(op, sizes, first, aStrides, second, bStrides, destination);
         Assert.Equal(42, output[count]);
         return output[..count];
     }
