@@ -1,3 +1,5 @@
+// Counted work against products of sizes worked out by hand.
+
 using Brushfire.Bench;
 using Brushfire.Models.Catalog;
 using Brushfire.Models.Layers;

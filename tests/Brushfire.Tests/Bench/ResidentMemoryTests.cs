@@ -1,3 +1,5 @@
+// Peak resident memory: the number that a report tells grows with what is touched.
+
 using System.Runtime.InteropServices;
 using Brushfire.Bench;
 

@@ -1,3 +1,5 @@
+// The step report's verdicts: ratios, and peaks that differ too much.
+
 using System.Text.Json.Nodes;
 using Brushfire.Bench;
 using Brushfire.Kernels;

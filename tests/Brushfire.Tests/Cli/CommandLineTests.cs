@@ -1,3 +1,5 @@
+// Options, help, and exit codes of usage errors.
+
 using Brushfire.Cli;
 
 namespace Brushfire.Tests.Cli;

@@ -1,3 +1,5 @@
+// What --json prints.
+
 using System.Text.Json.Nodes;
 using Brushfire.Cli;
 

@@ -1,3 +1,5 @@
+// brushfire generate, run in the process: pictures, errors, cancellation.
+
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Brushfire.Cli;

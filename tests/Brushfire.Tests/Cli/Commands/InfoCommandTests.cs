@@ -1,3 +1,5 @@
+// brushfire info, run in the process.
+
 using System.Text.Json.Nodes;
 using Brushfire.Diffusion.Samplers;
 using Brushfire.Kernels;

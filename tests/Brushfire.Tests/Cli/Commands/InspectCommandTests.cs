@@ -1,3 +1,5 @@
+// brushfire inspect, run in the process, on weight files, folders and pictures.
+
 using System.Text.Json.Nodes;
 using Brushfire.Cli;
 

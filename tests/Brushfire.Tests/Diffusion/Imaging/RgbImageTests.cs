@@ -1,3 +1,5 @@
+// Pixels must fill the picture.
+
 using Brushfire.Diffusion.Imaging;
 
 namespace Brushfire.Tests.Diffusion.Imaging;

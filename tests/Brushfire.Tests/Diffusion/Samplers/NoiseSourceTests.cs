@@ -1,7 +1,7 @@
 // Noise is drawn picture by picture in the order channels, height, width, each from its own seed.
 
 using Brushfire.Diffusion.Samplers;
-using Brushfire.Kernels.Randomness;
+using Brushfire.Kernels;
 using Brushfire.Tensors;
 
 namespace Brushfire.Tests.Diffusion.Samplers;

@@ -1,3 +1,5 @@
+// A model folder in the diffusers layout: its files under their usual names, and what is told when one is missing.
+
 using Brushfire.Models.Catalog;
 using Brushfire.Models.Weights;
 using Brushfire.Tensors;

@@ -1,3 +1,5 @@
+// The catalogue: what a name, a folder or a file opens, and what is wrong with those that do not.
+
 using Brushfire.Models.Catalog;
 using Brushfire.Models.Weights;
 using Brushfire.Tensors;

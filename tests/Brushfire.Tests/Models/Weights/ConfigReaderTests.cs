@@ -1,3 +1,5 @@
+// Settings by type and range, and errors that name file and key.
+
 using Brushfire.Models.Weights;
 using Brushfire.Tensors;
 

@@ -1,3 +1,5 @@
+// Weights by formula against the rule written out naively.
+
 using Brushfire.Models.Weights;
 
 namespace Brushfire.Tests.Models.Weights;

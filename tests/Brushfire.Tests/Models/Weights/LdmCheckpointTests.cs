@@ -1,3 +1,5 @@
+// Single-file checkpoints: the family and its configurations told from keys and shapes.
+
 using System.Buffers.Binary;
 using System.Text;
 using Brushfire.Models.Catalog;

@@ -1,3 +1,5 @@
+// Keys of single-file checkpoints against the reference list: each is used exactly once, in both directions.
+
 using System.Text.Json;
 using Brushfire.Models.Weights;
 

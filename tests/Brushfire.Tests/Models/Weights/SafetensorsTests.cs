@@ -1,3 +1,5 @@
+// safetensors files: every element type, and every way in which a header can be wrong.
+
 using Brushfire.Models.Weights;
 using Brushfire.Tensors;
 

@@ -1,3 +1,5 @@
+// Weights over several files: the index is checked both ways and stays in its folder.
+
 using Brushfire.Models.Weights;
 using Brushfire.Tensors;
 

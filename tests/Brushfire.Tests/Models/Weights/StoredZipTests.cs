@@ -1,3 +1,5 @@
+// Zip archives as PyTorch writes them, and ones whose directory lies.
+
 using System.Buffers.Binary;
 using Brushfire.Models.Weights;
 using Brushfire.Tensors;

@@ -1,3 +1,5 @@
+// PyTorch's files, new and old: the reference ones bit for bit, and damaged or hostile ones refused.
+
 using System.IO.Compression;
 using Brushfire.Models.Weights;
 using Brushfire.Tensors;

@@ -1,3 +1,5 @@
+// The format of a weight file is told by its content; the reference files agree bit for bit.
+
 using Brushfire.Models.Weights;
 using Brushfire.Tensors;
 

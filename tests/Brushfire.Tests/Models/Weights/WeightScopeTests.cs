@@ -1,3 +1,5 @@
+// Keys are taken once, in the right shape; what is missing or left over is told.
+
 using Brushfire.Models.Weights;
 using Brushfire.Tensors;
 
