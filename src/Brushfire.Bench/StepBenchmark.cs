@@ -5,6 +5,7 @@
 using System.Diagnostics;
 using Brushfire.Kernels;
 using Brushfire.Models.Catalog;
+using Brushfire.Models.Clip;
 using Brushfire.Models.Layers;
 using Brushfire.Models.UNet;
 using Brushfire.Models.Weights;
@@ -33,18 +34,21 @@ public sealed record StepBenchmarkOptions
 
 public sealed class StepBenchmark
 {
-    private const int Tokens = 77, Timesteps = 1000;
+    private const int Timesteps = 1000;
 
     private readonly StepBenchmarkOptions _options;
     private readonly UNetConfig _config;
     private readonly ConditionalUNet _unet;
     private readonly (int Width, int Height) _size;
+    private readonly int _tokens;
 
     /// <exception cref="BrushfireException">There is no such model, or it is none that this benchmark can feed.</exception>
     public StepBenchmark(StepBenchmarkOptions options)
     {
         _options = options;
-        ModelComponent component = ModelSource.Open(options.Model)["unet"];
+        ModelSource model = ModelSource.Open(options.Model);
+        ModelComponent component = model["unet"];
+        _tokens = ClipConfig.Read(model["text_encoder"].Config, withProjection: false).ContextLength;
         _config = UNetConfig.Read(component.Config);
         _unet = new ConditionalUNet(_config, component.OpenWeights(), options.Code);
         _size = options.LatentSize ?? (_config.SampleSize, _config.SampleSize);
@@ -76,7 +80,7 @@ public sealed class StepBenchmark
         return new StepReport
         {
             Options = _options with { LatentSize = _size },
-            Tokens = Tokens,
+            Tokens = _tokens,
             Seconds = seconds,
             Work = work,
             PeakBefore = before,
@@ -94,7 +98,7 @@ public sealed class StepBenchmark
         var input = new UNetInput(
             FormulaWeights.Input($"benchmark.latents.{index}", [batch, _size.Height, _size.Width, _config.InputChannels], 1.7f),
             Tensor.Full([batch], Timesteps - 1 - index * 37 % Timesteps),
-            FormulaWeights.Input("benchmark.context", [batch, Tokens, _config.ContextChannels], 1));
+            FormulaWeights.Input("benchmark.context", [batch, _tokens, _config.ContextChannels], 1));
         long start = Stopwatch.GetTimestamp();
         _unet.Call(input);
         return Stopwatch.GetElapsedTime(start).TotalSeconds;

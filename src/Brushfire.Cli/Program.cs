@@ -3,13 +3,24 @@
 using System.Runtime.InteropServices;
 using Brushfire.Cli;
 
+// What looks at the token stops within milliseconds. Start-up and reading of files do not look at it: they are cut off,
+// which loses nothing, because no file is begun after the cancellation and one that was begun is written by then.
+const int Patience = 120;
+
+Terminal terminal = Terminal.OfProcess();
 using var cancellation = new CancellationTokenSource();
+using var cutOff = new Timer(_ =>
+{
+    terminal.Talk.WriteLine("brushfire: cancelled");
+    Environment.Exit(CommandLine.Cancelled);
+});
 using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel);
 using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Cancel);
-return CommandLine.Run(args, Terminal.OfProcess(), cancellation.Token);
+return CommandLine.Run(args, terminal, cancellation.Token);
 
 void Cancel(PosixSignalContext context)
 {
     context.Cancel = true;
+    cutOff.Change(Patience, Timeout.Infinite);
     cancellation.Cancel();
 }
