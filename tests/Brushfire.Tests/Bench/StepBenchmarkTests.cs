@@ -1,3 +1,5 @@
+// The step benchmark counts the work of the model that it is asked to measure.
+
 using Brushfire.Bench;
 
 namespace Brushfire.Tests.Bench;
