@@ -40,6 +40,7 @@ internal static class ModelFolder
             if (!index.TryGet(name, out JsonElement value) || value.ValueKind != JsonValueKind.Array || name.StartsWith('_')) continue;
             JsonElement[] pair = [.. value.EnumerateArray()];
             if (pair is not [{ ValueKind: JsonValueKind.String }, { ValueKind: JsonValueKind.String } className]) continue;
+            // A folder may be missing: published models are often fetched without the parts that a program does not need.
             components.Add(Component(path, indexPath, name, className.GetString()!));
         }
 
@@ -52,7 +53,6 @@ internal static class ModelFolder
     {
         if (!PlainName.IsPlain(name)) throw new BrushfireException($"{indexPath} names the component '{name}'; components must be folders beside it.");
         string folder = Path.Combine(model, name);
-        if (!Directory.Exists(folder)) throw new BrushfireException($"{indexPath} names the component {name} ({className}), but there is no folder {folder}.");
         string? configName = ConfigNames.FirstOrDefault(file => File.Exists(Path.Combine(folder, file)));
         ConfigReader? config = configName is null ? null : ConfigReader.Open(Path.Combine(folder, configName));
         bool hasWeights = !s_withoutWeights.Any(ending => className.EndsWith(ending, StringComparison.Ordinal));

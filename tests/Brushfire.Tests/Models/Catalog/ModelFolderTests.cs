@@ -84,8 +84,10 @@ public sealed class ModelFolderTests : IDisposable
         Assert.Contains("unet has no weights: none of diffusion_pytorch_model.safetensors, ", ErrorOf(model => model["unet"].OpenWeights()), StringComparison.Ordinal);
         Assert.Contains("tokenizer has no weights", ErrorOf(model => model["tokenizer"].OpenWeights()), StringComparison.Ordinal);
         Assert.Contains("tokenizer has no configuration; config.json, scheduler_config.json, tokenizer_config.json, preprocessor_config.json were looked for in", ErrorOf(model => _ = model["tokenizer"].Config), StringComparison.Ordinal);
-        Directory.Delete(Path.Combine(_folder.Path, "tokenizer"), recursive: true);
-        Assert.Contains("names the component tokenizer (CLIPTokenizer), but there is no folder", ErrorOf(_ => { }), StringComparison.Ordinal);
+        Directory.Delete(Path.Combine(_folder.Path, "unet"), recursive: true);
+        Assert.Equal(1, Open()["scheduler"].Config.Int("steps_offset"));
+        Assert.Contains("unet has no configuration; config.json", ErrorOf(model => _ = model["unet"].Config), StringComparison.Ordinal);
+        Assert.Contains("unet has no weights: none of", ErrorOf(model => model["unet"].OpenWeights()), StringComparison.Ordinal);
         File.Delete(Path.Combine(_folder.Path, "model_index.json"));
         Assert.Contains("is no model folder: it has no model_index.json", ErrorOf(_ => { }), StringComparison.Ordinal);
     }
