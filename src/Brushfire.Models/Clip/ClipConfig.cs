@@ -39,7 +39,12 @@ public sealed record ClipConfig
             string other => throw config.Error("hidden_act", $"the activation '{other}' is not supported; quick_gelu and gelu are"),
         },
         LayerNormEpsilon = (float)config.Double("layer_norm_eps", 1e-5),
-        EndToken = config.Int("eos_token_id", 49407, 0, 1 << 24),
+        EndToken = ReadEndToken(config),
         ProjectionSize = withProjection ? config.Int("projection_dim", 512, 1, 1 << 16) : null,
     };
+
+    // An old mistake of published files: 2, where the end token is the last one of the vocabulary.
+    private static int ReadEndToken(ConfigReader config) => config.Int("eos_token_id", 49407, 0, 1 << 24) is var token && token == 2
+        ? config.Int("vocab_size", 49408, 1, 1 << 24) - 1
+        : token;
 }
