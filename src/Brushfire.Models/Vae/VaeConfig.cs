@@ -37,6 +37,9 @@ public sealed record VaeConfig
         Require(config, "down_block_types", "DownEncoderBlock2D", channels.Length);
         Require(config, "up_block_types", "UpDecoderBlock2D", channels.Length);
         if (config.String("act_fn", "silu") != "silu") throw config.Error("act_fn", "only silu is supported");
+        foreach (string key in new[] { "shift_factor", "latents_mean", "latents_std" })
+            if (config.Has(key)) throw config.Error(key, "is not supported; only null is");
+        if (config.Double("scaling_factor", 0.18215) is var scale && !(scale > 0)) throw config.Error("scaling_factor", $"{scale} is not supported; it must be above 0");
         return new VaeConfig
         {
             ImageChannels = config.Int("in_channels", 3, 1, 64),
