@@ -35,9 +35,6 @@ public sealed class WeightScope
     /// <summary>The scope one name (or several, with dots) further down.</summary>
     public WeightScope this[string name] => new(_source, Key(name) + ".");
 
-    /// <summary>The scope of an item of a list.</summary>
-    public WeightScope this[int index] => this[index.ToString()];
-
     /// <summary>The file's path, or what the weights come from.</summary>
     public string Name => _source.Name;
 
@@ -57,9 +54,6 @@ public sealed class WeightScope
         _source.TakenElements += shape.Count;
         return Parameter.Create(key, shape, load);
     }
-
-    /// <summary>The parameter, or null where a file does not have it.</summary>
-    public Tensor? TryTake(string name, Shape shape) => Has(name) ? Take(name, shape) : null;
 
     /// <summary>Elements of all parameters that were taken from this component's weights, through any scope.</summary>
     public long TakenElements => _source.TakenElements;
