@@ -141,7 +141,7 @@ internal static class Safetensors
 
         private void Add(string key, TensorSpec spec, long begin, long end)
         {
-            if (begin > end || end > _dataLength) throw Error($"'{key}' lies at bytes {begin} to {end}, but the data has {_dataLength}");
+            if (begin > end || end > _dataLength) throw Error($"'{key}' lies at bytes {begin} to {end}, but the data has {_dataLength}; the file is cut short or damaged");
             if (end - begin != spec.Bytes) throw Error($"'{key}' has {end - begin} bytes, but {spec} needs {spec.Bytes}");
             _ranges.Add(new Range(key, begin, end));
             long offset = _dataStart + begin;
