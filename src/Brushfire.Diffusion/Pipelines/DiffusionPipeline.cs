@@ -1,5 +1,5 @@
-// A model, ready to draw: opens its components when they are first needed and keeps them. Holds nothing of a run, so that
-// runs can go on side by side on one pipeline.
+// A model, ready to draw: opens its components for the first run and keeps them; each weight is read when it is first used.
+// Holds nothing of a run, so that runs can go on side by side on one pipeline.
 
 using Brushfire.Diffusion.Denoising;
 using Brushfire.Diffusion.Imaging;
@@ -10,6 +10,7 @@ using Brushfire.Models.Layers;
 using Brushfire.Models.Text;
 using Brushfire.Models.UNet;
 using Brushfire.Models.Vae;
+using Brushfire.Models.Weights;
 using Brushfire.Tensors;
 
 namespace Brushfire.Diffusion.Pipelines;
@@ -18,10 +19,7 @@ namespace Brushfire.Diffusion.Pipelines;
 public sealed class DiffusionPipeline
 {
     private readonly UNetConfig _unetConfig;
-    private readonly Lazy<ClipTokenizer> _tokenizer;
-    private readonly Lazy<ClipTextEncoder> _textEncoder;
-    private readonly Lazy<ConditionalUNet> _unet;
-    private readonly Lazy<VaeDecoder> _decoder;
+    private readonly Lazy<Components> _components;
 
     /// <summary>Reads the configurations of a model; its weights are read when a run needs them.</summary>
     /// <exception cref="BrushfireException">The model is not one that draws from texts with these parts, or a setting is not supported.</exception>
@@ -33,11 +31,11 @@ public sealed class DiffusionPipeline
         LatentSpace = LatentSpace.Of(vae);
         Schedule = new NoiseSchedule(NoiseScheduleSettings.Read(model["scheduler"].Config));
         CheckFits(model.Name, clip, vae);
-        _tokenizer = new(() => OpenTokenizer(model, clip));
-        _textEncoder = new(() => new ClipTextEncoder(clip, model["text_encoder"].OpenWeights()));
-        _unet = new(() => new ConditionalUNet(_unetConfig, model["unet"].OpenWeights(), code));
-        _decoder = new(() => new VaeDecoder(vae, model["vae"].OpenWeights()));
+        _components = new(() => OpenComponents(model, clip, vae, code));
     }
+
+    /// <param name="Notices">What is worth telling about the model's files.</param>
+    private sealed record Components(ClipTokenizer Tokenizer, ClipTextEncoder TextEncoder, ConditionalUNet UNet, VaeDecoder Decoder, IReadOnlyList<string> Notices);
 
     public NoiseSchedule Schedule { get; }
     public LatentSpace LatentSpace { get; }
@@ -63,7 +61,7 @@ public sealed class DiffusionPipeline
             PixelHeight = request.PixelHeight ?? TrainedPixels,
         };
         string[] texts = whole.GuidanceScale == 1 ? [whole.Prompt] : [whole.Prompt, whole.NegativePrompt];
-        return new Generation(this, whole, PromptEncoding.Encode(_tokenizer.Value, texts), cancellation);
+        return new Generation(this, whole, PromptEncoding.Encode(_components.Value.Tokenizer, texts), _components.Value.Notices, cancellation);
     }
 
     /// <summary>Latents of the U-Net [N, height, width, channels] as N pictures. They are decoded one by one, which bounds the memory.</summary>
@@ -73,7 +71,7 @@ public sealed class DiffusionPipeline
         for (int i = 0; i < images.Length; i++)
         {
             using var scope = new TensorScope();
-            Tensor picture = _decoder.Value.Call(latents.Slice(0, i, 1) / LatentSpace.Scale); // [1, H, W, 3] in about [-1, 1]
+            Tensor picture = _components.Value.Decoder.Call(latents.Slice(0, i, 1) / LatentSpace.Scale); // [1, H, W, 3] in about [-1, 1]
             images[i] = ToImage(picture);
         }
 
@@ -84,7 +82,7 @@ public sealed class DiffusionPipeline
     internal Denoiser CreateDenoiser(PromptEncoding prompts, GenerationRequest request)
     {
         Tensor[] contexts = [.. prompts.Chunks.Select(chunks => Encode(chunks, request.BatchSize))];
-        ConditionalUNet unet = _unet.Value;
+        ConditionalUNet unet = _components.Value.UNet;
         return new Denoiser(
             (latents, timestep, context) => unet.Call(new UNetInput(latents, Tensor.Full([latents.Shape[0]], (float)timestep), context)),
             Schedule.Settings.Prediction, contexts[0], contexts.ElementAtOrDefault(1), request.GuidanceScale);
@@ -94,7 +92,7 @@ public sealed class DiffusionPipeline
     private Tensor Encode(int[][] chunks, int batch)
     {
         long[] ids = [.. chunks.SelectMany(chunk => chunk).Select(id => (long)id)];
-        Tensor states = _textEncoder.Value.Call(Tensor.FromArray(ids, [chunks.Length, chunks[0].Length])).LastHiddenState; // [chunks, L, features]
+        Tensor states = _components.Value.TextEncoder.Call(Tensor.FromArray(ids, [chunks.Length, chunks[0].Length])).LastHiddenState; // [chunks, L, features]
         int features = states.Shape[2];
         return states.Reshape(1, ids.Length, features).Expand(batch, ids.Length, features).Contiguous();
     }
@@ -106,6 +104,32 @@ public sealed class DiffusionPipeline
         byte[] pixels = new byte[values.Length];
         for (int i = 0; i < values.Length; i++) pixels[i] = (byte)MathF.Round(Math.Clamp(values[i] * 0.5f + 0.5f, 0, 1) * 255);
         return new RgbImage(picture.Shape[2], picture.Shape[1], pixels);
+    }
+
+    private Components OpenComponents(ModelSource model, ClipConfig clip, VaeConfig vae, AttentionCode code)
+    {
+        WeightScope text = model["text_encoder"].OpenWeights(), unet = model["unet"].OpenWeights(), pixels = model["vae"].OpenWeights();
+        ClipTokenizer tokenizer = OpenTokenizer(model, clip);
+        var textEncoder = new ClipTextEncoder(clip, text);
+        var network = new ConditionalUNet(_unetConfig, unet, code);
+        var decoder = new VaeDecoder(vae, pixels);
+
+        // The VAE's encoder has its keys in the same file and is not needed here.
+        string[] unusedOfVae = [.. pixels.Unused.Where(key => !key.StartsWith("encoder.", StringComparison.Ordinal) && !key.StartsWith("quant_conv.", StringComparison.Ordinal))];
+        string[] notices =
+        [
+            .. Unused(text.Name, "the text encoder does not use", text.Unused),
+            .. Unused(unet.Name, "the U-Net does not use", unet.Unused),
+            .. Unused(pixels.Name, "the VAE does not use", unusedOfVae),
+            .. Unused(model.Name, "belong to no component", model.UnknownKeys),
+        ];
+        return new Components(tokenizer, textEncoder, network, decoder, notices);
+    }
+
+    private static IEnumerable<string> Unused(string file, string problem, IReadOnlyList<string> keys)
+    {
+        const int Named = 3;
+        if (keys.Count > 0) yield return $"{file} has keys that {problem} ({keys.Count}): {string.Join(", ", keys.Take(Named))}{(keys.Count > Named ? ", …" : "")}.";
     }
 
     // Models without a vocabulary of their own have CLIP's; those with OpenCLIP's text encoder (SD2.x) pad with id 0.

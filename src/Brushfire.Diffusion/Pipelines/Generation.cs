@@ -17,12 +17,12 @@ public sealed class Generation : IEnumerable<GenerationStep>
     private readonly PromptEncoding _prompts;
     private readonly CancellationToken _cancellation;
 
-    internal Generation(DiffusionPipeline pipeline, GenerationRequest request, PromptEncoding prompts, CancellationToken cancellation)
+    internal Generation(DiffusionPipeline pipeline, GenerationRequest request, PromptEncoding prompts, IReadOnlyList<string> modelNotices, CancellationToken cancellation)
     {
         (_pipeline, Request, _prompts, _cancellation) = (pipeline, request, prompts, cancellation);
         Notices = prompts.ChunkCount == 1
-            ? []
-            : [$"The prompt is longer than the model's context of {prompts.ContextLength} tokens and is encoded in {prompts.ChunkCount} chunks."];
+            ? modelNotices
+            : [.. modelNotices, $"The prompt or the negative prompt is longer than the model's context of {prompts.ContextLength} tokens; both are encoded in {prompts.ChunkCount} chunks."];
     }
 
     /// <summary>The request with everything filled in that it left to the model.</summary>

@@ -1,5 +1,8 @@
 // The pipeline on the shipped model: requests and runs, batches, cancellation, runs side by side.
 
+using System.Buffers.Binary;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Brushfire.Diffusion.Imaging;
 using Brushfire.Diffusion.Pipelines;
 using Brushfire.Kernels;
@@ -62,6 +65,40 @@ public sealed class DiffusionPipelineTests
     }
 
     [Fact]
+    public void Keys_that_nobody_uses_are_told_and_those_of_the_encoder_are_not()
+    {
+        using var model = new ModelCopy();
+        Assert.Empty(Notices());
+        Append(model["unet/diffusion_pytorch_model.safetensors"], "a.weight", "b.weight", "c.weight", "d.weight");
+        Append(model["vae/diffusion_pytorch_model.safetensors"], "decoder.extra.bias");
+        string[] notices = Notices();
+        Assert.Equal(2, notices.Length);
+        Assert.EndsWith("has keys that the U-Net does not use (4): a.weight, b.weight, c.weight, ….", notices[0], StringComparison.Ordinal);
+        Assert.EndsWith("has keys that the VAE does not use (1): decoder.extra.bias.", notices[1], StringComparison.Ordinal);
+
+        string[] Notices() => [.. Generate(model, s_small).Notices];
+    }
+
+    [Fact]
+    public void A_damaged_part_is_told_before_the_first_step()
+    {
+        using var model = new ModelCopy();
+        File.Delete(model["vae/diffusion_pytorch_model.safetensors"]);
+        Assert.Contains("vae has no weights", Assert.Throws<BrushfireException>(() => Generate(model, s_small)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Parts_that_drawing_does_not_need_may_be_missing()
+    {
+        using var model = new ModelCopy();
+        string index = File.ReadAllText(model["model_index.json"]);
+        File.WriteAllText(model["model_index.json"], index.Insert(index.IndexOf('{', StringComparison.Ordinal) + 1, """ "checker": ["stable_diffusion", "StableDiffusionSafetyChecker"],"""));
+        Assert.True(Generate(model, s_small with { Steps = 1 }).Single().IsLast);
+        Directory.Delete(model["tokenizer"], recursive: true);
+        Assert.Contains(model["tokenizer"], Assert.Throws<BrushfireException>(() => Generate(model, s_small)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Cancelling_ends_a_run_in_the_middle_of_a_step()
     {
         using var cancellation = new CancellationTokenSource();
@@ -100,5 +137,21 @@ public sealed class DiffusionPipelineTests
 
     private static Generation Generate(GenerationRequest request) => s_emoji.Value.Generate(request, TestContext.Current.CancellationToken);
 
+    private static Generation Generate(ModelCopy model, GenerationRequest request) => DiffusionPipeline.Open(model.Path).Generate(request, TestContext.Current.CancellationToken);
+
     private static float[] Latents(GenerationRequest request) => Generate(request).Last().Latents.ToArray();
+
+    // Writes tensors of one number behind those of a safetensors file.
+    private static void Append(string path, params string[] keys)
+    {
+        byte[] file = File.ReadAllBytes(path);
+        int length = (int)BinaryPrimitives.ReadInt64LittleEndian(file);
+        JsonObject header = JsonNode.Parse(file.AsSpan(8, length))!.AsObject();
+        byte[] data = file[(8 + length)..];
+        for (int i = 0; i < keys.Length; i++)
+            header[keys[i]] = new JsonObject { ["dtype"] = "F32", ["shape"] = new JsonArray(1), ["data_offsets"] = new JsonArray(data.Length + 4 * i, data.Length + 4 * (i + 1)) };
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(header), size = new byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(size, json.Length);
+        File.WriteAllBytes(path, [.. size, .. json, .. data, .. new byte[4 * keys.Length]]);
+    }
 }
