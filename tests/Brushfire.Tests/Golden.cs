@@ -11,11 +11,13 @@ namespace Brushfire.Tests;
 /// <summary>One safetensors file of the reference folder: float32 arrays by name, and its metadata.</summary>
 public sealed class Golden
 {
+    private readonly string _path;
     private readonly byte[] _bytes;
     private readonly Dictionary<string, (string DType, int[] Shape, int Start, int Length)> _entries = [];
 
     private Golden(string path)
     {
+        _path = path;
         _bytes = File.ReadAllBytes(path);
         int header = (int)BinaryPrimitives.ReadInt64LittleEndian(_bytes);
         using JsonDocument document = JsonDocument.Parse(_bytes.AsMemory(8, header));
@@ -41,12 +43,22 @@ public sealed class Golden
     public bool Has(string name) => _entries.ContainsKey(name);
 
     /// <summary>The element type as the file names it: F32, BF16, ….</summary>
-    public string DType(string name) => _entries[name].DType;
+    public string DType(string name) => Entry(name).DType;
 
-    public int[] Shape(string name) => _entries[name].Shape;
+    public int[] Shape(string name) => Entry(name).Shape;
 
-    public float[] Floats(string name) => MemoryMarshal.Cast<byte, float>(Bytes(name)).ToArray();
-    public ReadOnlySpan<byte> Bytes(string name) => _bytes.AsSpan(_entries[name].Start, _entries[name].Length);
+    /// <summary>The values of an F32 or F64 entry.</summary>
+    public double[] Doubles(string name) => DType(name) switch
+    {
+        "F32" => [.. Floats(name).Select(value => (double)value)],
+        "F64" => MemoryMarshal.Cast<byte, double>(Bytes(name)).ToArray(),
+        string other => throw new NotSupportedException($"{name} is of type {other}."),
+    };
+
+    public float[] Floats(string name) =>
+        DType(name) == "F32" ? MemoryMarshal.Cast<byte, float>(Bytes(name)).ToArray() : throw new NotSupportedException($"{name} is of type {DType(name)}, not F32.");
+
+    public ReadOnlySpan<byte> Bytes(string name) => _bytes.AsSpan(Entry(name).Start, Entry(name).Length);
 
     /// <summary>Opens a file of the reference folder, or skips the test, saying so, where it is missing.</summary>
     public static Golden Open(string relativePath) => new(PathOf(relativePath));
@@ -65,6 +77,13 @@ public sealed class Golden
         Root is { } root && Directory.Exists(Path.Combine(root, folder))
             ? Directory.GetFiles(Path.Combine(root, folder), pattern).Order(StringComparer.Ordinal).Select(path => Path.GetRelativePath(root, path))
             : [];
+
+    // A folder of the same form may leave out what this one has.
+    private (string DType, int[] Shape, int Start, int Length) Entry(string name)
+    {
+        if (!Has(name)) Assert.Skip($"{_path} has no {name}.");
+        return _entries[name];
+    }
 
     private static string? FindRoot()
     {

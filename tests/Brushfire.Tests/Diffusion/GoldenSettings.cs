@@ -28,10 +28,14 @@ internal static class GoldenSettings
         return s_later.FirstOrDefault(setting => config[setting.Key] is { } value && (bool)value).What;
     }
 
-    public static NoiseScheduleSettings Read(string className, JsonNode config)
+    public static NoiseScheduleSettings Read(string className, JsonNode config) =>
+        NoiseScheduleSettings.Read(ConfigReader.Parse(SchedulerConfig(className, config), className));
+
+    /// <summary>The text of a scheduler_config.json with these settings.</summary>
+    public static string SchedulerConfig(string className, JsonNode config)
     {
         JsonNode named = config.DeepClone();
         named["_class_name"] = className;
-        return NoiseScheduleSettings.Read(ConfigReader.Parse(named.ToJsonString(), className));
+        return named.ToJsonString();
     }
 }

@@ -70,15 +70,26 @@ public sealed class ModuleGoldenTests
     private static void CheckVae(Golden golden, ConfigReader reader, WeightScope weights)
     {
         VaeConfig config = VaeConfig.Read(reader);
-        int[] moments = golden.Shape("out_moments"); // [N, 2 · latentChannels, H, W]
-        int[] latentShape = [moments[0], config.LatentChannels, moments[2], moments[3]];
-        int[] imageShape = [moments[0], config.ImageChannels, moments[2] * config.Downsampling, moments[3] * config.Downsampling];
-        Tensor latents = Input(golden, "latents", latentShape), image = Input(golden, "image", imageShape);
-        float[] decoded = new VaeDecoder(config, weights).Call(latents.ToChannelsLast()).ToChannelsFirst().ToArray();
-        if (golden.Has("out_decoded")) Close.Relative(golden.Floats("out_decoded"), decoded, Tolerance, "decoded");
-        if (golden.Has("out_decoded_every4")) Close.Relative(golden.Floats("out_decoded_every4"), EveryFourth(decoded, imageShape[2], imageShape[3]), Tolerance, "decoded");
-        float[] actual = new VaeEncoder(config, weights).Call(image.ToChannelsLast()).ToChannelsFirst().ToArray();
-        Close.Relative(golden.Floats("out_moments"), actual, Tolerance, "moments");
+        bool sampled = !golden.Has("out_decoded");
+        string decodedName = sampled ? "out_decoded_every4" : "out_decoded";
+        if (!golden.Has(decodedName) && !golden.Has("out_moments")) Assert.Skip("The file has neither a decoded picture nor moments.");
+        if (golden.Has(decodedName))
+        {
+            int[] picture = golden.Shape(decodedName); // [N, imageChannels, H, W], or every fourth row and column of it
+            int pixels = sampled ? 4 : 1;
+            Tensor latents = Input(golden, "latents", [picture[0], config.LatentChannels, picture[2] * pixels / config.Downsampling, picture[3] * pixels / config.Downsampling]);
+            Tensor decoded = new VaeDecoder(config, weights).Call(latents.ToChannelsLast()).ToChannelsFirst();
+            float[] actual = sampled ? EveryFourth(decoded.ToArray(), decoded.Shape[2], decoded.Shape[3]) : decoded.ToArray();
+            Close.Relative(golden.Floats(decodedName), actual, Tolerance, "decoded");
+        }
+
+        if (golden.Has("out_moments"))
+        {
+            int[] moments = golden.Shape("out_moments"); // [N, 2 · latentChannels, H, W]
+            Tensor image = Input(golden, "image", [moments[0], config.ImageChannels, moments[2] * config.Downsampling, moments[3] * config.Downsampling]);
+            float[] actual = new VaeEncoder(config, weights).Call(image.ToChannelsLast()).ToChannelsFirst().ToArray();
+            Close.Relative(golden.Floats("out_moments"), actual, Tolerance, "moments");
+        }
     }
 
     // A stored input, or one by formula, whose name and factor the note tells: "input.MODEL.latents * 1.7 and .image * 1".
@@ -95,7 +106,8 @@ public sealed class ModuleGoldenTests
     private static void CheckClip(Golden golden, ConfigReader config, WeightScope weights, bool withProjection)
     {
         long[] ids = [.. golden.Floats("ids").Select(id => (long)id)];
-        ClipOutput output = new ClipTextEncoder(ClipConfig.Read(config, withProjection), weights).Call(Tensor.FromArray(ids, [1, ids.Length]));
+        int[] shape = golden.Shape("ids") is [var length] ? [1, length] : golden.Shape("ids");
+        ClipOutput output = new ClipTextEncoder(ClipConfig.Read(config, withProjection), weights).Call(Tensor.FromArray(ids, shape));
         var named = new Dictionary<string, Tensor?>
         {
             ["out_last_hidden_state"] = output.LastHiddenState,
@@ -103,6 +115,7 @@ public sealed class ModuleGoldenTests
             ["out_pooled"] = output.Pooled,
             ["out_text_embeds"] = output.TextEmbeds,
         };
+        if (!named.Keys.Any(golden.Has)) Assert.Skip("The file has no output of the encoder.");
         foreach ((string name, Tensor? value) in named)
             if (golden.Has(name)) Close.Relative(golden.Floats(name), value!.ToArray(), Tolerance, name);
     }

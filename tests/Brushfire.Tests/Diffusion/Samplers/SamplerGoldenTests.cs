@@ -1,7 +1,6 @@
 // Runs of every sampler over a network given by formula, compared with the reference's: what the network was given, when, and
 // the latents after each call. Cases, settings and seeds come from the files; what is not served yet is skipped by name.
 
-using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Brushfire.Diffusion.Denoising;
 using Brushfire.Diffusion.Samplers;
@@ -37,10 +36,10 @@ public sealed class SamplerGoldenTests
         NoiseLevels levels = new NoiseSchedule(settings).Levels((int)testCase["steps"]!, settings.Spacing, sampler.Scale);
         Assert.Equal((double)testCase["init_noise_sigma"]!, levels.StartScale, 1e-5 * levels.StartScale);
         if (golden.Has($"{name}/sigmas"))
-            Close.Relative([.. Doubles(golden, $"{name}/sigmas").Select(sigma => (float)sigma)], [.. Enumerable.Range(0, levels.Steps + 1).Select(i => (float)levels[i].Sigma)], 1e-6, "sigmas");
+            Close.Relative([.. golden.Doubles($"{name}/sigmas").Select(sigma => (float)sigma)], [.. Enumerable.Range(0, levels.Steps + 1).Select(i => (float)levels[i].Sigma)], 1e-6, "sigmas");
 
         float[] trace = golden.Floats($"{name}/trace"), inputs = golden.Floats($"{name}/inputs");
-        double[] timesteps = Doubles(golden, $"{name}/timesteps");
+        double[] timesteps = golden.Doubles($"{name}/timesteps");
         int size = trace.Length / timesteps.Length, calls = 0;
         Tensor Network(Tensor x, double timestep, Tensor context)
         {
@@ -107,8 +106,6 @@ public sealed class SamplerGoldenTests
         int[] shape = golden.Shape(name);
         return Tensor.FromArray(golden.Floats(name), [1, shape[0] * shape[1], shape[2], shape[3]]).ToChannelsLast();
     }
-
-    private static double[] Doubles(Golden golden, string name) => MemoryMarshal.Cast<byte, double>(golden.Bytes(name)).ToArray();
 
     private static double Largest(float[] values) => values.Max(Math.Abs);
 

@@ -27,11 +27,13 @@ public sealed class TorchGeneratorTests
     public void Permutations_are_exact()
     {
         Golden golden = RandomReference.Open();
+        ILookup<ulong, int> integers = RandomReference.Entries(golden, name => name == "randint1000").ToLookup(entry => entry.Seed, entry => entry.Count);
         Check("randperm", (seed, count) =>
         {
             // Drawn after all the integers of the same seed.
+            if (integers[seed].Count() != 1) Assert.Skip($"The reference file does not tell how many integers were drawn before the permutation of seed {seed}.");
             var generator = new TorchGenerator(seed);
-            Integers(generator, RandomReference.Entries(golden, name => name == "randint1000").Single(entry => entry.Seed == seed).Count);
+            Integers(generator, integers[seed].Single());
             long[] values = new long[count];
             generator.Permutation(values);
             return [.. values.Select(value => (float)value)];

@@ -26,8 +26,9 @@ public class FormulaWeightsTests
         Assert.Equal([0x3f00a209u, 0xbfa8de5f], new[] { values[0], values[255] }.Select(BitConverter.SingleToUInt32Bits));
     }
 
-    public static IEnumerable<TheoryDataRow<string>> UNets() => Golden.Files("modules", "unet-*.safetensors").Select(name => new TheoryDataRow<string>(name))
-        .DefaultIfEmpty(new TheoryDataRow<string>(Path.Combine("modules", "unet.safetensors")));
+    public static IEnumerable<TheoryDataRow<string>> UNets() => Golden.Files("modules", "*.safetensors")
+        .Where(name => Golden.Open(name).Metadata.GetValueOrDefault("model") == "UNet2DConditionModel").Select(name => new TheoryDataRow<string>(name))
+        .DefaultIfEmpty(new TheoryDataRow<string>(Path.Combine("modules", "(no reference U-Net)")));
 
     [Theory]
     [MemberData(nameof(UNets))]
@@ -35,7 +36,7 @@ public class FormulaWeightsTests
     {
         Golden golden = Golden.Open(name);
         if (!golden.Has("at.conv_in")) Assert.Skip($"{name} has no at.conv_in.");
-        string prefix = golden.Metadata["prefix"];
+        string prefix = golden.Metadata.GetValueOrDefault("prefix", "");
         int[] sample = golden.Shape("sample"), result = golden.Shape("at.conv_in");
         (int inputs, int height, int width, int outputs) = (sample[1], sample[2], sample[3], result[1]);
         float[] weight = FormulaWeights.Create(prefix + "conv_in.weight", [outputs, inputs, 3, 3]).ToArray<float>();

@@ -93,8 +93,11 @@ internal sealed class LdmKeys(JsonElement root)
         return new LdmKeys(document.RootElement.Clone());
     }
 
-    public IEnumerable<(string Ldm, string Diffusers, int[] Shape)> Section(string name) => root.GetProperty(name).EnumerateObject()
-        .Select(entry => (entry.Name, entry.Value.GetProperty("diffusers").GetString()!, entry.Value.GetProperty("shape").EnumerateArray().Select(size => size.GetInt32()).ToArray()));
+    public IEnumerable<(string Ldm, string Diffusers, int[] Shape)> Section(string name)
+    {
+        if (!root.TryGetProperty(name, out JsonElement section)) Assert.Skip($"The reference table of keys has no section {name}.");
+        return section.EnumerateObject().Select(entry => (entry.Name, entry.Value.GetProperty("diffusers").GetString()!, entry.Value.GetProperty("shape").EnumerateArray().Select(size => size.GetInt32()).ToArray()));
+    }
 
     /// <summary>The keys that a description such as "A.q_proj.weight, k_proj, v_proj joined in this order" names.</summary>
     public static IEnumerable<string> NamesIn(string diffusers)

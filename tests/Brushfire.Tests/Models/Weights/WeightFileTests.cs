@@ -1,5 +1,6 @@
 // The format of a weight file is told by its content; the reference files agree bit for bit.
 
+using System.Text.Json;
 using Brushfire.Models.Weights;
 using Brushfire.Tensors;
 
@@ -24,6 +25,7 @@ public class WeightFileTests
     public void Reference_files_of_every_format_hold_the_expected_bytes(string name)
     {
         Golden expected = Golden.Open(Path.Combine(Folder, Expected));
+        foreach (string shard in ShardsOf(name)) Golden.PathOf(Path.Combine(Folder, shard));
         WeightFile file = WeightFile.Open(Golden.PathOf(name));
         Assert.Equal(expected.Names.Order(StringComparer.Ordinal), file.Entries.Keys.Order(StringComparer.Ordinal));
         foreach ((string key, WeightEntry entry) in file.Entries)
@@ -43,8 +45,8 @@ public class WeightFileTests
         string created = Path.Combine(Path.GetTempPath(), "brushfire-was-here");
         bool before = File.Exists(created);
         string message = Assert.Throws<BrushfireException>(() => WeightFile.Open(Golden.PathOf(name))).Message;
-        Assert.Contains("it asks for '", message, StringComparison.Ordinal);
-        Assert.Contains("nothing was executed", message, StringComparison.Ordinal);
+        Assert.StartsWith(Golden.PathOf(name), message, StringComparison.Ordinal);
+        if (!name.EndsWith(".safetensors", StringComparison.Ordinal)) Assert.Matches("it asks for '.*nothing was executed", message);
         Assert.Equal(before, File.Exists(created));
     }
 
@@ -75,6 +77,13 @@ public class WeightFileTests
         using var folder = new TemporaryFolder();
         Assert.Contains("is a folder, not a weight file", Assert.Throws<BrushfireException>(() => WeightFile.Open(folder.Path)).Message, StringComparison.Ordinal);
         Assert.Contains("Cannot read", Assert.Throws<BrushfireException>(() => WeightFile.Open(Path.Combine(folder.Path, "none"))).Message, StringComparison.Ordinal);
+    }
+
+    private static string[] ShardsOf(string name)
+    {
+        if (!name.EndsWith(".index.json", StringComparison.Ordinal)) return [];
+        using JsonDocument index = JsonDocument.Parse(File.ReadAllBytes(Golden.PathOf(name)));
+        return [.. index.RootElement.GetProperty("weight_map").EnumerateObject().Select(entry => entry.Value.GetString()!).Distinct(StringComparer.Ordinal)];
     }
 
     private static byte[] BytesOf(Tensor tensor) => tensor.DType.Size() switch
