@@ -42,6 +42,10 @@ public sealed class EagerExecutor : IExecutor
         Kernels.WorkerPool.Cancellation.ThrowIfCancellationRequested();
         var specs = new TensorSpec[inputs.Length];
         for (int i = 0; i < inputs.Length; i++) specs[i] = inputs[i].Spec;
-        return op.Execute(inputs, op.Infer(specs));
+        Tensor output = op.Execute(inputs, op.Infer(specs));
+
+        // Kernels hold addresses only: a temporary that nobody else holds must not be collected under them.
+        foreach (Tensor input in inputs) GC.KeepAlive(input);
+        return output;
     }
 }
