@@ -1,4 +1,4 @@
-// The instruction set that kernels run with: found out once, or forced by BRUSHFIRE_ISA or a caller.
+// The instruction set that kernels run with: found out once for the whole process, or forced by BRUSHFIRE_ISA.
 // A forced set that the processor lacks still gives right results: .NET emulates wide vectors, slowly.
 
 using System.Runtime.Intrinsics;
@@ -11,18 +11,14 @@ public enum Isa { Portable, Avx2, Avx512 }
 
 public static class Isas
 {
-    private static Isa s_current = Knobs.Isa.Value is { } forced ? Parse(forced) : Best;
-
     /// <summary>The widest set that this processor runs in hardware.</summary>
     public static Isa Best =>
         Vector512.IsHardwareAccelerated && Avx512F.IsSupported ? Isa.Avx512 : Avx2.IsSupported && Fma.IsSupported ? Isa.Avx2 : Isa.Portable;
 
-    /// <summary>The set in use. Setting it changes every kernel started afterwards, in all threads.</summary>
-    public static Isa Current { get => s_current; set => s_current = value; }
+    /// <summary>The set in use. It never changes: packed weights and work under way are laid out for it.</summary>
+    public static Isa Current { get; } = Knobs.Isa.Value is { } forced ? Parse(forced) : Best;
 
-    /// <summary>Reads avx512, avx2 or portable.</summary>
-    /// <exception cref="ArgumentException">The text is none of the three.</exception>
-    public static Isa Parse(string text) => text.ToLowerInvariant() switch
+    private static Isa Parse(string text) => text.ToLowerInvariant() switch
     {
         "avx512" => Isa.Avx512,
         "avx2" => Isa.Avx2,

@@ -23,7 +23,6 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
     private Tensor? _values;
     private Storage? _panels;
     private PackedMatrix _packed;
-    private Isa _packedFor;
 
     public override void* Pointer
     {
@@ -40,11 +39,9 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
         {
             lock (_gate)
             {
-                if (_panels is not null && _packedFor == Isas.Current) return _packed;
+                if (_panels is not null) return _packed;
                 Tensor values = _values ?? Load();
-                _panels?.RemoveUser();
                 (_panels, _packed) = Packing.Pack(values.Pointer, shape);
-                _packedFor = Isas.Current;
                 if (_values is null) values.Dispose();
                 return _packed;
             }
@@ -74,7 +71,7 @@ internal static unsafe class Packing
     {
         int outputs = shape[0], inputs = shape[1];
         int taps = (int)(shape.Count / Math.Max(1, (long)outputs * inputs));
-        return Pack(new MatrixSource((float*)values, outputs, (nint)inputs * taps, inputs, taps, taps, 1));
+        return Pack(MatrixSource.Filter((float*)values, outputs, inputs, taps));
     }
 
     /// <summary>Panels of any strided matrices.</summary>

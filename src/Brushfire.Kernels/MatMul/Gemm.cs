@@ -12,12 +12,9 @@ namespace Brushfire.Kernels;
 public static unsafe class Gemm
 {
     /// <summary>Multiplies: m rows of A by B's K x N. K = 0 hands zeros to the epilogue.</summary>
-    /// <exception cref="InvalidOperationException">B was packed for another instruction set.</exception>
     public static void Run<TPanels, TEpilogue>(int batch, int m, in TPanels panels, PackedMatrix b, in TEpilogue epilogue)
         where TPanels : struct, IPanelSource where TEpilogue : struct, IEpilogue
     {
-        if (b.Columns != Tiling.CurrentColumns)
-            throw new InvalidOperationException($"gemm: B was packed in panels of {b.Columns} columns, the instruction set in use ({Isas.Current}) takes {Tiling.CurrentColumns}; pack it again after changing the instruction set.");
         if (m == 0 || b.N == 0) return;
         var work = new Work<TPanels, TEpilogue>
         {
@@ -25,9 +22,9 @@ public static unsafe class Gemm
             Panels = panels,
             B = b,
             Epilogue = epilogue,
-            Blocks = new Blocks(batch, m, b.N, b.K, Tiling.CurrentRows, b.Columns),
+            Blocks = new Blocks(batch, m, b.N, b.K, Tiling.CurrentRows, Tiling.CurrentColumns),
         };
-        WorkerPool.Run(batch * work.Blocks.NBlocks * work.Blocks.MBlocks, ref work);
+        WorkerPool.Run(checked(batch * work.Blocks.NBlocks * work.Blocks.MBlocks), ref work);
     }
 
     private struct Work<TPanels, TEpilogue> : IWork where TPanels : struct, IPanelSource where TEpilogue : struct, IEpilogue

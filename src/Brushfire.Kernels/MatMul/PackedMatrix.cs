@@ -16,23 +16,26 @@ public readonly unsafe struct MatrixSource(float* source, int n, nint columnStri
     public readonly nint ColumnStride = columnStride, InnerStride = innerStride, OuterStride = outerStride, BatchStride = batchStride;
 
     public int K => InnerK * OuterK;
+
+    /// <summary>A filter [outputs, inputs, taps], as checkpoints store linear layers (1 tap) and convolutions: N = outputs, K over taps, then inputs.</summary>
+    public static MatrixSource Filter(float* filter, int outputs, int inputs, int taps) => new(filter, outputs, (nint)inputs * taps, inputs, taps, taps, 1);
 }
 
-/// <summary>Packed panels of B for the instruction set they were packed in. A batch stride of 0 shares one matrix among all.</summary>
+/// <summary>Packed panels of B for the instruction set in use. A batch stride of 0 shares one matrix among all.</summary>
 public readonly unsafe struct PackedMatrix
 {
     // Stretch of inner k that is packed as one item, and that of one sweep over the taps of a filter.
     private const int ItemK = PanelPacking.MaxCount;
     private const int SweepK = 16;
 
-    internal PackedMatrix(float* panels, int k, int n, int columns, nint batchStride)
+    internal PackedMatrix(float* panels, int k, int n, nint batchStride)
     {
         Panels = panels;
-        (K, N, Columns, BatchStride) = (k, n, columns, batchStride);
+        (K, N, BatchStride) = (k, n, batchStride);
     }
 
     public readonly float* Panels;
-    public readonly int K, N, Columns;
+    public readonly int K, N;
     public readonly nint BatchStride;
 
     /// <summary>Floats that one packed k x n matrix takes with the instruction set in use.</summary>
@@ -51,8 +54,8 @@ public readonly unsafe struct PackedMatrix
             Panels = Blocks.Count(source.N, columns),
             Chunks = Blocks.Count(source.InnerK, ItemK),
         };
-        WorkerPool.Run(source.Batch * work.Panels * work.Chunks, ref work);
-        return new PackedMatrix(destination, source.K, source.N, columns, source.Batch > 1 ? floats : 0);
+        WorkerPool.Run(checked(source.Batch * work.Panels * work.Chunks), ref work);
+        return new PackedMatrix(destination, source.K, source.N, source.Batch > 1 ? floats : 0);
     }
 
     private static nint Floats(int k, int n, int columns) => (nint)k * Blocks.Count(n, columns) * columns;
