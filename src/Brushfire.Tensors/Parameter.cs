@@ -32,6 +32,10 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
         }
     }
 
+    /// <summary>Whether a weight of this shape, over all values in order, has the same packed form as this parameter's own shape.</summary>
+    public bool PacksAs(Shape weight) =>
+        shape.Rank > 1 && weight.Rank > 1 && weight[0] == shape[0] && weight[1] == shape[1] && weight.Count == shape.Count;
+
     /// <summary>The weight [outputs, inputs, taps…] as the right operand of a product whose K runs over taps, then inputs.</summary>
     public PackedMatrix Packed
     {
@@ -90,7 +94,7 @@ internal readonly ref struct PackedWeight
 
     public PackedWeight(Tensor weight)
     {
-        if (weight.Storage is ParameterStorage parameter && weight.IsContiguous && weight.Shape.Count * sizeof(float) == parameter.Bytes)
+        if (weight.Storage is ParameterStorage parameter && weight.IsContiguous && parameter.PacksAs(weight.Shape))
         {
             Matrix = parameter.Packed;
             return;

@@ -136,6 +136,21 @@ public sealed class TensorTests
     }
 
     [Fact]
+    public void A_parameter_under_another_shape_is_still_the_right_weight()
+    {
+        using var scope = new TensorScope();
+        float[] values = [.. Enumerable.Range(1, 2 * 3 * 4).Select(i => (float)i)];
+        Tensor expected = Tensor.FromArray(values, [2, 3, 2, 2]);
+        Tensor filter = Parameter.Create("filter", [2, 3, 2, 2], () => Tensor.FromArray(values, [2, 3, 2, 2]));
+        Tensor input = Tensor.FromArray(values, [2, 12]), narrow = Tensor.FromArray(values, [4, 6]);
+        Assert.Equal(input.Linear(expected.Reshape(2, 12)).ToArray(), input.Linear(filter.Reshape(2, 12)).ToArray());
+        Assert.Equal(narrow.Linear(expected.Reshape(4, 6)).ToArray(), narrow.Linear(filter.Reshape(4, 6)).ToArray());
+
+        Tensor row = Parameter.Create("row", [12], () => Tensor.FromArray(values.AsSpan(0, 12), [12]));
+        Assert.Equal(input.Linear(expected.Reshape(2, 12).Slice(0, 0, 1)).ToArray(), input.Linear(row.Reshape(1, 12)).ToArray());
+    }
+
+    [Fact]
     public void A_parameter_of_another_size_than_its_shape_is_refused()
     {
         using var scope = new TensorScope();
