@@ -15,6 +15,7 @@ public static unsafe partial class AlignedMemory
     /// <summary>Uninitialized memory of at least <paramref name="bytes"/> bytes, to be given back with <see cref="Free"/>.</summary>
     public static void* Allocate(nint bytes)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         nint alignment = bytes >= HugePage ? HugePage : 64;
         nint size = (Math.Max(bytes, 1) + alignment - 1) / alignment * alignment;
         void* start = NativeMemory.AlignedAlloc((nuint)size, (nuint)alignment);

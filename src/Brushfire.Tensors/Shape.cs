@@ -6,14 +6,17 @@ using System.Runtime.CompilerServices;
 
 namespace Brushfire.Tensors;
 
-/// <summary>Sizes of the dimensions, outermost first; rank 0 is a scalar. Sizes are ≥ 0 and their product fits in a long.</summary>
+/// <summary>Sizes of the dimensions, outermost first; rank 0 is a scalar. Sizes are ≥ 0, and at most 2^56 elements.</summary>
 [CollectionBuilder(typeof(Shape), nameof(Create))]
 public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
 {
     public const int MaxRank = 8;
+
+    // More than any address space has; sums of byte sizes and strides stay far below the end of long.
+    private const long MaxCount = 1L << 56;
     private readonly int[]? _sizes;
 
-    /// <exception cref="BrushfireException">A size is negative, the rank is over 8, or the product overflows.</exception>
+    /// <exception cref="BrushfireException">A size is negative, the rank is over 8, or the elements are too many.</exception>
     public Shape(params ReadOnlySpan<int> sizes)
     {
         if (sizes.Length > MaxRank) throw new BrushfireException($"A shape of rank {sizes.Length} is not supported; the largest rank is {MaxRank}.");
@@ -23,11 +26,10 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
         {
             if (size < 0) throw new BrushfireException($"A shape cannot have the negative size {size} ({this}).");
             product *= size;
-            if (product > long.MaxValue / 8) throw new BrushfireException($"The shape {this} has more elements than memory can address.");
+            if (product > MaxCount) throw new BrushfireException($"The shape {this} has more elements than memory can address.");
         }
 
         Count = (long)product;
-        if (sizes.Length == 0) Count = 1;
     }
 
     public static Shape Scalar { get; } = new([]);

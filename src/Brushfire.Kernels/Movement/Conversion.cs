@@ -15,7 +15,7 @@ public static unsafe class Conversion
     public static void Run(ElementKind from, ElementKind to, nint count, void* source, void* destination)
     {
         var work = new Work { Source = (byte*)source, Destination = (byte*)destination, Count = count, FromSize = SizeOf(from), ToSize = SizeOf(to), Loop = Loop(from, to) };
-        WorkerPool.Run((int)((count + Chunk - 1) / Chunk), ref work);
+        WorkerPool.Run(checked((int)((count + Chunk - 1) / Chunk)), ref work);
     }
 
     /// <summary>Bytes of an element.</summary>

@@ -20,7 +20,7 @@ public static unsafe class Gather
         if (count == 0 || rowBytes == 0) return;
         nint chunk = nint.Max(1, ChunkBytes / rowBytes);
         var work = new Work<TId> { RowBytes = rowBytes, Table = (byte*)table, Count = count, Ids = ids, Destination = (byte*)destination, Chunk = chunk };
-        WorkerPool.Run((int)((count + chunk - 1) / chunk), ref work);
+        WorkerPool.Run(checked((int)((count + chunk - 1) / chunk)), ref work);
     }
 
     private struct Work<TId> : IWork where TId : unmanaged, IBinaryInteger<TId>
@@ -31,7 +31,7 @@ public static unsafe class Gather
 
         public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            nint end = nint.Min((item + 1) * Chunk, Count);
+            nint end = nint.Min((item + (nint)1) * Chunk, Count);
             for (nint i = item * Chunk; i < end; i++)
                 Buffer.MemoryCopy(Table + nint.CreateTruncating(Ids[i]) * RowBytes, Destination + i * RowBytes, RowBytes, RowBytes);
         }

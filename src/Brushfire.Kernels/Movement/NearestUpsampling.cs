@@ -8,7 +8,7 @@ public static unsafe class NearestUpsampling
     public static void Run(int batch, int height, int width, int channels, int factor, float* source, float* destination)
     {
         var work = new Work { Width = width, Factor = factor, PixelBytes = (nint)channels * sizeof(float), Source = (byte*)source, Destination = (byte*)destination };
-        if (work.PixelBytes * width * factor > 0) WorkerPool.Run(batch * height, ref work);
+        if (work.PixelBytes * width * factor > 0) WorkerPool.Run(checked(batch * height), ref work);
     }
 
     // An item is one row of source pixels: `factor` rows of the destination.
@@ -20,9 +20,9 @@ public static unsafe class NearestUpsampling
 
         public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            nint wideRow = Width * Factor * PixelBytes;
-            byte* source = Source + item * Width * PixelBytes;
-            byte* first = Destination + item * Factor * wideRow;
+            nint wideRow = (nint)Width * Factor * PixelBytes;
+            byte* source = Source + (nint)item * Width * PixelBytes;
+            byte* first = Destination + (nint)item * Factor * wideRow;
             byte* destination = first;
             for (int x = 0; x < Width; x++, source += PixelBytes)
             {

@@ -120,7 +120,7 @@ internal unsafe struct StridedNest
         nint chunk = inner >= ChunkElements ? ChunkElements : inner * (ChunkElements / inner);
         var work = new Work<TRow> { Nest = this, Row = row, Chunk = chunk, Count = count };
         for (int i = 0; i < operands.Length; i++) work.Operands[i] = operands[i];
-        WorkerPool.Run((int)((count + chunk - 1) / chunk), ref work);
+        WorkerPool.Run(checked((int)((count + chunk - 1) / chunk)), ref work);
     }
 
     /// <summary>The index in each dimension of the element with this index, whose offsets are added to the addresses.</summary>

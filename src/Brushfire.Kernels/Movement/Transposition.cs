@@ -38,7 +38,7 @@ internal static unsafe class Transposition<T> where T : unmanaged
             Tiles = (length + tile - 1) / tile,
             AcrossTiles = (acrossLength + acrossTile - 1) / acrossTile,
         };
-        WorkerPool.Run((int)(work.Batches.Count * work.Tiles * work.AcrossTiles), ref work);
+        WorkerPool.Run(checked((int)(work.Batches.Count * work.Tiles * work.AcrossTiles)), ref work);
     }
 
     private struct Work : IWork

@@ -29,7 +29,7 @@ public sealed record MatMul : ComputeOp
     {
         using var scope = new TensorScope();
         (int m, int k, int n) = (output.Shape[^2], inputs[0].Shape[^1], output.Shape[^1]);
-        int batch = (int)(output.Shape.Count / m / n);
+        int batch = checked((int)(output.Shape.Count / m / n));
         Tensor left = inputs[0].Reshape(batch, m, k);
         bool shared = inputs[1].Rank == 2;
         Tensor right = inputs[1].Reshape(shared ? 1 : batch, k, n);
@@ -59,7 +59,7 @@ public sealed record Linear : ComputeOp
         using Tensor input = inputs[0].ContiguousOrSelf();
         using var weight = new PackedWeight(inputs[1]);
         using Tensor? bias = inputs.Length > 2 ? inputs[2].ContiguousOrSelf() : null;
-        int k = input.Shape[^1], n = output.Shape[^1], m = (int)(output.Shape.Count / n);
+        int k = input.Shape[^1], n = output.Shape[^1], m = checked((int)(output.Shape.Count / n));
         var rows = new MatrixPanels<NoPrologue>((float*)input.Pointer, 0, k, 1, default);
         Gemm.Run(1, m, in rows, weight.Matrix, new StoreEpilogue((float*)output.Pointer, 0, n, bias is null ? null : (float*)bias.Pointer));
     }

@@ -22,6 +22,7 @@ public sealed class TensorTests
     {
         Assert.Throws<BrushfireException>(() => new Shape(-1));
         Assert.Throws<BrushfireException>(() => new Shape(int.MaxValue, int.MaxValue, int.MaxValue));
+        Assert.Throws<BrushfireException>(() => new Shape(1 << 30, (1 << 30) - 1));
         Assert.Throws<BrushfireException>(() => new Shape(1, 1, 1, 1, 1, 1, 1, 1, 1));
     }
 
