@@ -13,6 +13,7 @@ public static unsafe class StridedCopy
         nest.SetStrides(0, destinationStrides, elementSize);
         nest.SetStrides(1, sourceStrides, elementSize);
         nest.Collapse();
+        if (nest.Count == 0) return;
 
         // Reads wait for memory and writes do not, so rows come in the source's order.
         nest.OrderRows(1);

@@ -20,6 +20,7 @@ public sealed unsafe class StridedCopyTests
     [InlineData(new[] { 2, 3, 2, 3, 2, 3, 2, 3 }, new[] { 648, 216, 108, 36, 18, 6, 3, 1 }, new[] { 1, 2, 6, 12, 36, 72, 216, 432 })]
     [InlineData(new[] { 1, 1, 5 }, new[] { 7, 9, 1 }, new[] { 3, 1, 1 })]
     [InlineData(new[] { 3, 0 }, new[] { 1, 1 }, new[] { 1, 1 })]
+    [InlineData(new[] { 0, 5 }, new[] { 1, 7 }, new[] { 5, 1 })]
     [InlineData(new int[0], new int[0], new int[0])]
     public void Every_element_arrives_and_nothing_else_is_written(int[] sizes, int[] sourceStrides, int[] destinationStrides)
     {
