@@ -33,7 +33,8 @@ internal readonly unsafe struct MemoryEfficientAttention : IWork
         _a = a;
         _queryBlocks = Blocks.Count(a.QueryLength, Math.Clamp(QueryFloats / depth, nr, MaxQueries));
         _queryBlock = Blocks.RoundUp(Blocks.Count(a.QueryLength, Math.Max(1, _queryBlocks)), nr);
-        _keyBlock = Blocks.RoundUp(Math.Min(a.KeyLength, Math.Clamp(KeyFloats / depth, 32, ScoreFloats / nr)), mr);
+        int keys = Blocks.RoundUp(Math.Min(a.KeyLength, Math.Clamp(KeyFloats / depth, 32, ScoreFloats / nr)), mr);
+        _keyBlock = Math.Min(keys, PanelPacking.MaxCount / mr * mr);
     }
 
     public static void Run(in AttentionArguments a)
