@@ -22,6 +22,7 @@ public static unsafe class Scratch
         {
             if (bytes <= _size) return _start;
             AlignedMemory.Free(_start);
+            _start = null;
             _size = 0;
             _start = AlignedMemory.Allocate(bytes);
             _size = bytes;
