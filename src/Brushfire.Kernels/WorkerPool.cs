@@ -82,8 +82,8 @@ public static unsafe class WorkerPool
         lock (s_gate)
         {
             if (s_busy) return false;
-            s_busy = true;
             while (s_workers.Count < helpers) s_workers.Add(new Worker());
+            s_busy = true;
         }
 
         s_work = work;

@@ -23,6 +23,28 @@ public sealed unsafe class WorkerPoolTests
     }
 
     [Fact]
+    public void Launches_from_several_threads_do_not_disturb_each_other()
+    {
+        var failures = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        Thread[] callers = [.. Enumerable.Range(0, 4).Select(caller => new Thread(() =>
+        {
+            int[] runs = new int[37];
+            fixed (int* pointer = runs)
+            {
+                var work = new Counting { Runs = pointer };
+                for (int launch = 1; launch <= 500; launch++)
+                {
+                    WorkerPool.Run(runs.Length, ref work);
+                    if (runs.Any(n => n != launch)) failures.Enqueue($"caller {caller}, launch {launch}: {string.Join(' ', runs)}");
+                }
+            }
+        }))];
+        foreach (Thread caller in callers) caller.Start();
+        foreach (Thread caller in callers) caller.Join();
+        Assert.Empty(failures);
+    }
+
+    [Fact]
     public void A_cancelled_token_stops_the_launch()
     {
         using var source = new CancellationTokenSource();
