@@ -14,10 +14,14 @@ public sealed class TensorScope : IDisposable
 {
     [ThreadStatic] private static TensorScope? t_current;
 
-    private readonly TensorScope? _outer = t_current;
+    private readonly TensorScope? _outer = Current;
     private readonly List<Tensor> _tensors = [];
+    private bool _ended;
 
     public TensorScope() => t_current = this;
+
+    // The innermost scope that has not ended: scopes may end out of order, or on another thread.
+    private static TensorScope? Current => t_current = Open(t_current);
 
     /// <summary>Hands the tensor to the scope around this one, or to the caller where there is none.</summary>
     public Tensor Keep(Tensor tensor)
@@ -26,7 +30,7 @@ public sealed class TensorScope : IDisposable
         int index = _tensors.FindLastIndex(other => ReferenceEquals(other, tensor));
         if (index < 0) return tensor;
         _tensors.RemoveAt(index);
-        _outer?._tensors.Add(tensor);
+        Open(_outer)?._tensors.Add(tensor);
         return tensor;
     }
 
@@ -39,12 +43,12 @@ public sealed class TensorScope : IDisposable
 
     public void Dispose()
     {
-        t_current = _outer;
+        _ended = true;
         foreach (Tensor tensor in _tensors) tensor.Dispose();
         _tensors.Clear();
     }
 
-    internal static void Register(Tensor tensor) => t_current?._tensors.Add(tensor);
+    internal static void Register(Tensor tensor) => Current?._tensors.Add(tensor);
 
     /// <summary>Runs without a scope: what is made inside outlives the scopes that are open now.</summary>
     internal static T Outside<T>(Func<T> make)
@@ -59,5 +63,11 @@ public sealed class TensorScope : IDisposable
         {
             t_current = current;
         }
+    }
+
+    private static TensorScope? Open(TensorScope? scope)
+    {
+        while (scope is { _ended: true }) scope = scope._outer;
+        return scope;
     }
 }

@@ -100,6 +100,24 @@ public sealed class TensorTests
         Assert.All(view.ToArray(), value => Assert.Equal(7f, value));
     }
 
+    [Fact]
+    public void Scopes_may_end_out_of_order()
+    {
+        using var around = new TensorScope();
+        var outer = new TensorScope();
+        var inner = new TensorScope();
+        Tensor result = Tensor.Scalar(1);
+        outer.Dispose();
+        inner.Keep(result);
+        inner.Dispose();
+        Tensor later = Tensor.Scalar(2);
+        outer.Dispose();
+        Assert.Equal(3, (result + later).Item());
+        around.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => result.Item());
+        Assert.Throws<ObjectDisposedException>(() => later.Item());
+    }
+
     [Theory]
     [InlineData(DType.Float16)]
     [InlineData(DType.BFloat16)]
