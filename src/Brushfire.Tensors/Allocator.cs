@@ -1,5 +1,6 @@
 // Native memory for tensors, kept for reuse: a freed block goes to a list of its size class and the next tensor of that
-// class takes it without a page fault. Sizes are rounded up by at most an eighth. All threads share one allocator.
+// class takes it without a page fault. Sizes are rounded up by at most an eighth, from 2 MB on also to whole huge pages.
+// All threads share one allocator.
 
 using Brushfire.Kernels;
 
@@ -55,12 +56,26 @@ public static unsafe class Allocator
 
         try
         {
-            return AlignedMemory.Allocate((nint)size);
+            return AllocateOrTrim((nint)size);
         }
         catch (OutOfMemoryException exception)
         {
             lock (s_gate) s_statistics = s_statistics with { BytesInUse = s_statistics.BytesInUse - size };
             throw new BrushfireException($"Out of memory: {size >> 20} MB more are needed, and tensors hold {Statistics.BytesInUse >> 20} MB already. Use a smaller picture or batch.", exception);
+        }
+    }
+
+    // The system may lack only the memory that is kept here for reuse.
+    private static void* AllocateOrTrim(nint size)
+    {
+        try
+        {
+            return AlignedMemory.Allocate(size);
+        }
+        catch (OutOfMemoryException)
+        {
+            Trim();
+            return AlignedMemory.Allocate(size);
         }
     }
 
