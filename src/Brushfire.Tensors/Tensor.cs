@@ -45,11 +45,12 @@ public sealed partial class Tensor : IDisposable
     /// <summary>The first element in memory.</summary>
     internal unsafe byte* Pointer => (byte*)Storage.Pointer + Offset * DType.Size();
 
-    /// <summary>True where elements lie in row-major order without gaps.</summary>
+    /// <summary>True where elements lie in row-major order without gaps, and where there are none.</summary>
     internal bool IsContiguous
     {
         get
         {
+            if (Shape.Count == 0) return true;
             long expected = 1;
             for (int axis = Rank - 1; axis >= 0; axis--)
             {
@@ -61,11 +62,7 @@ public sealed partial class Tensor : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        Interlocked.Exchange(ref _storage, null)?.RemoveUser();
-        GC.SuppressFinalize(this);
-    }
+    public void Dispose() => Interlocked.Exchange(ref _storage, null)?.RemoveUser();
 
     // Another tensor over the same storage.
     internal Tensor View(Shape shape, Strides strides, long offset) => new(Storage, offset, DType, shape, strides);
