@@ -16,6 +16,7 @@ public sealed partial class Tensor
         known[unknown] = 1;
         long others = new Shape(known).Count;
         if (others == 0 || Shape.Count % others != 0) throw new BrushfireException($"reshape: {Spec} cannot be cut into [{string.Join(',', sizes.ToArray())}]: {Shape.Count} elements are not a multiple of {others}.");
+        if (Shape.Count / others > int.MaxValue) throw new BrushfireException($"reshape: {Spec} cannot be cut into [{string.Join(',', sizes.ToArray())}]: one size would be {Shape.Count / others}, over the limit of {int.MaxValue}.");
         known[unknown] = (int)(Shape.Count / others);
         return Run(new Reshape(known), this);
     }
@@ -53,8 +54,10 @@ public sealed partial class Tensor
     /// <summary>A new axis of size 1.</summary>
     public Tensor Unsqueeze(int axis)
     {
+        int place = axis < 0 ? axis + Rank + 1 : axis;
+        if (place < 0 || place > Rank) throw new BrushfireException($"unsqueeze: axis {axis} is outside of {Spec} with one more axis; it must be from {-Rank - 1} to {Rank}.");
         List<int> sizes = [.. Shape];
-        sizes.Insert(axis < 0 ? axis + Rank + 1 : axis, 1);
+        sizes.Insert(place, 1);
         return Reshape(sizes.ToArray());
     }
 

@@ -213,6 +213,7 @@ public sealed record UpsampleNearest(int Factor) : ComputeOp
     {
         RequireFloat32(inputs);
         Shape shape = inputs[0].Shape;
+        if (Factor < 1) return Refuse($"cannot repeat pixels of {inputs[0]} {Factor} times; the factor must be at least 1.");
         return shape.Rank == 4
             ? inputs[0] with { Shape = [shape[0], checked(shape[1] * Factor), checked(shape[2] * Factor), shape[3]] }
             : Refuse($"takes [N, H, W, C], but the input is {inputs[0]}.");

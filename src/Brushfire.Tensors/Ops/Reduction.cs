@@ -54,6 +54,7 @@ public sealed record LayerNorm(float Epsilon) : ComputeOp
     public override TensorSpec Infer(ReadOnlySpan<TensorSpec> inputs)
     {
         RequireFloat32(inputs);
+        if (inputs[0].Shape.Rank < 1) return Refuse("needs at least one axis, but the input is a scalar.");
         Shape expected = [inputs[0].Shape[^1]];
         return inputs[1].Shape == expected && inputs[2].Shape == expected
             ? inputs[0]

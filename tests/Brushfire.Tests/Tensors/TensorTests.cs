@@ -59,6 +59,31 @@ public sealed class TensorTests
         Assert.Contains("index 5 is outside", Assert.Throws<BrushfireException>(() => Tensor.Zeros([5, 3]).GatherRows(Tensor.FromArray([5], [1]))).Message, StringComparison.Ordinal);
         Assert.Contains("outside of f32[2,3]", Assert.Throws<BrushfireException>(() => Tensor.Zeros([2, 3]).Slice(1, 2, 2)).Message, StringComparison.Ordinal);
         Assert.Contains("axis 2 is outside", Assert.Throws<BrushfireException>(() => Tensor.Zeros([2, 3]).Sum(2)).Message, StringComparison.Ordinal);
+        Assert.Contains("from -3 to 2", Assert.Throws<BrushfireException>(() => Tensor.Zeros([2, 3]).Unsqueeze(3)).Message, StringComparison.Ordinal);
+        Assert.Contains("over the limit", Assert.Throws<BrushfireException>(() => Tensor.Scalar(1).Expand(1 << 16, 1 << 16).Reshape(-1)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Attributes_without_a_meaning_are_refused()
+    {
+        using var scope = new TensorScope();
+        Tensor image = Tensor.Zeros([1, 4, 4, 2]), weight = Tensor.Zeros([3, 2, 3, 3]), one = Tensor.Zeros([1]);
+        Assert.Contains("stride must be at least 1", Assert.Throws<BrushfireException>(() => image.Conv2d(weight, null, 0, new Padding(1))).Message, StringComparison.Ordinal);
+        Assert.Contains("no padding negative", Assert.Throws<BrushfireException>(() => image.Conv2d(weight, null, 1, new Padding(-1))).Message, StringComparison.Ordinal);
+        Assert.Contains("0 times", Assert.Throws<BrushfireException>(() => image.UpsampleNearest(0)).Message, StringComparison.Ordinal);
+        Assert.Contains("scalar", Assert.Throws<BrushfireException>(() => Tensor.Scalar(1).LayerNorm(one, one, 1e-5f)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Tensors_without_elements_go_through_movement_and_arithmetic()
+    {
+        using var scope = new TensorScope();
+        Tensor empty = Tensor.Zeros([2, 0, 3]);
+        Assert.Equal([0, 6], empty.Permute(1, 0, 2).Reshape(0, 6).Shape.Sizes.ToArray());
+        Assert.Equal([3, 0], empty.AsStrided([3, 0], [0, 1], 0).Shape.Sizes.ToArray());
+        Assert.Equal([2, 5, 3], Tensor.Concatenate(1, empty, Tensor.Zeros([2, 5, 3])).Shape.Sizes.ToArray());
+        Assert.Empty((empty.Transpose(0, 2).Contiguous() + Tensor.Zeros([3, 1, 2])).ToArray());
+        Assert.Equal([0, 0], Tensor.Zeros([2, 0]).MatMul(Tensor.Zeros([0, 1])).ToArray());
     }
 
     [Fact]
