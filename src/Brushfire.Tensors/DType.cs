@@ -35,14 +35,6 @@ public static class DTypes
         DType.Bool => "bool",
     };
 
-    /// <summary>The type whose printed name is given, or null.</summary>
-    public static DType? Parse(string name)
-    {
-        foreach (DType dtype in Enum.GetValues<DType>())
-            if (dtype.Name() == name) return dtype;
-        return null;
-    }
-
     /// <summary>The same type as kernels name it.</summary>
     internal static ElementKind Kind(this DType dtype) => dtype switch
     {
