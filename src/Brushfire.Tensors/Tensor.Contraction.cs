@@ -7,7 +7,7 @@ namespace Brushfire.Tensors;
 
 public sealed partial class Tensor
 {
-    /// <summary>[…, M, K] times [K, N] or […, K, N].</summary>
+    /// <summary>[…, M, K] times [K, N], or […, K, N] with the same leading axes.</summary>
     public Tensor MatMul(Tensor right) => Run(new MatMul(), this, right);
 
     /// <summary>[…, inputs] times the transpose of [outputs, inputs], plus a bias [outputs].</summary>

@@ -4,7 +4,7 @@ using Brushfire.Kernels;
 
 namespace Brushfire.Tensors.Ops;
 
-/// <summary>[…, M, K] times [K, N] or […, K, N]; leading axes are equal or broadcast.</summary>
+/// <summary>[…, M, K] times [K, N], or […, K, N] with the same leading axes.</summary>
 public sealed record MatMul : ComputeOp
 {
     public override string Name => "matmul";
