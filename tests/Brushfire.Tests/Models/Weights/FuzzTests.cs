@@ -2,7 +2,13 @@
 // library's own exception, quickly and in little memory.
 
 using System.Diagnostics;
+using Brushfire.Cli;
+using Brushfire.Diffusion.Pipelines;
+using Brushfire.Diffusion.Schedules;
 using Brushfire.Models.Catalog;
+using Brushfire.Models.Clip;
+using Brushfire.Models.UNet;
+using Brushfire.Models.Vae;
 using Brushfire.Models.Weights;
 using Brushfire.Tensors;
 
@@ -90,6 +96,30 @@ public sealed class FuzzTests : IDisposable
             config.String("act_fn", "silu");
             config.Bool("flag", false);
             config.Double("scale", 1);
+        });
+    }
+
+    [Theory]
+    [InlineData("unet/config.json")]
+    [InlineData("vae/config.json")]
+    [InlineData("text_encoder/config.json")]
+    [InlineData("scheduler/scheduler_config.json")]
+    public void Damaged_configurations_of_a_model_end_with_success_or_the_librarys_exception(string file)
+    {
+        string valid = File.ReadAllText(Path.Combine(ShippedModel.Folder, file));
+        Run(file, (random, seed) =>
+        {
+            ConfigReader config = ConfigReader.Open(_folder.Write($"config{seed}.json", DamageText(valid, random)));
+            switch (file)
+            {
+                case "unet/config.json": _ = UNetConfig.Read(config).TimeChannels; break;
+                case "vae/config.json": _ = LatentSpace.Of(VaeConfig.Read(config)); break;
+                case "text_encoder/config.json": ClipConfig.Read(config, withProjection: true); break;
+                default:
+                    var schedule = new NoiseSchedule(NoiseScheduleSettings.Read(config));
+                    if (schedule.Problem(1, schedule.Settings.Spacing) is null) schedule.Levels(1, schedule.Settings.Spacing, NoiseScale.VarianceExploding);
+                    break;
+            }
         });
     }
 
