@@ -73,7 +73,7 @@ public sealed record NoiseScheduleSettings(int TrainTimesteps = 1000, double Bet
             ClassName = className == "" ? null : className,
         };
         string[] problems = [.. Unsupported(config), .. settings.Problems()];
-        return problems.Length == 0 ? settings : throw new BrushfireException($"{config.Name} cannot be used: {string.Join("; ", problems)}.");
+        return problems.Length == 0 ? settings : throw new BrushfireException($"{config.Name} cannot be used: {string.Join("; ", problems)}. Set what is not supported to null there to draw without it.");
     }
 
     /// <summary>Everything that is wrong with these settings.</summary>

@@ -57,7 +57,7 @@ public sealed class NoiseScheduleSettingsTests
     public void All_settings_that_are_refused_are_told_at_once()
     {
         string message = Assert.Throws<BrushfireException>(() => Read("""{"use_beta_sigmas": true, "thresholding": true, "beta_end": 3}""")).Message;
-        foreach (string problem in new[] { "test settings", "use_beta_sigmas", "thresholding", "beta_end is 3" }) Assert.Contains(problem, message, StringComparison.Ordinal);
+        foreach (string problem in new[] { "test settings", "use_beta_sigmas", "thresholding", "beta_end is 3", "Set what is not supported to null" }) Assert.Contains(problem, message, StringComparison.Ordinal);
     }
 
     private static NoiseScheduleSettings Read(string json) => NoiseScheduleSettings.Read(ConfigReader.Parse(json, "test settings"));
