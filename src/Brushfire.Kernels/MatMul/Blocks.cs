@@ -10,7 +10,7 @@ internal readonly struct Blocks
     private const int MaxMC = 132;
     private const int MaxNC = 384;
 
-    // Fewer items than this are cut further along N, as long as an item keeps this many multiply-adds.
+    // Fewer items than this are cut further, as long as an item keeps this many multiply-adds.
     private const int EnoughItems = 8;
     private const long ItemWork = 1 << 20;
 
@@ -20,8 +20,15 @@ internal readonly struct Blocks
         KBlocks = Math.Max(1, Count(k, KC));
         MC = Spread(m, MaxMC, mr);
         NC = Spread(n, MaxNC, nr);
+
+        // The longer side is cut: packing A costs time by 1 / NC, reading B by 1 / MC.
+        while ((long)batch * Count(m, MC) * Count(n, NC) < EnoughItems && (long)MC * NC * k > 2 * ItemWork && (MC > mr || NC > nr))
+        {
+            if (NC > nr && (NC >= MC || MC <= mr)) NC = RoundUp(NC / 2, nr);
+            else MC = RoundUp(MC / 2, mr);
+        }
+
         MBlocks = Count(m, MC);
-        while ((long)batch * MBlocks * Count(n, NC) < EnoughItems && NC > nr && (long)MC * NC * k > 2 * ItemWork) NC = RoundUp(NC / 2, nr);
         NBlocks = Count(n, NC);
     }
 
