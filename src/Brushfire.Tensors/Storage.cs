@@ -24,17 +24,11 @@ internal abstract unsafe class Storage(long bytes)
 }
 
 /// <summary>Uninitialized native memory.</summary>
-internal sealed unsafe class NativeStorage : Storage
+internal sealed unsafe class NativeStorage(long bytes) : Storage(bytes)
 {
-    // The garbage collector sees only the handle: it is told of memory that would be worth a collection.
-    private const long WorthACollection = 1 << 20;
-    private void* _pointer;
-
-    public NativeStorage(long bytes) : base(bytes)
-    {
-        _pointer = Allocator.Allocate(bytes);
-        if (bytes >= WorthACollection) GC.AddMemoryPressure(bytes);
-    }
+    // The garbage collector is not told of the bytes: scopes free temporaries, and pressure would set off a collection
+    // every few ops (four a step of the shipped model, with their threads beside the kernels').
+    private void* _pointer = Allocator.Allocate(bytes);
 
     public override void* Pointer => _pointer;
 
@@ -51,7 +45,6 @@ internal sealed unsafe class NativeStorage : Storage
         if (_pointer == null) return;
         Allocator.Free(_pointer, Bytes);
         _pointer = null;
-        if (Bytes >= WorthACollection) GC.RemoveMemoryPressure(Bytes);
     }
 
     ~NativeStorage() => Free();
