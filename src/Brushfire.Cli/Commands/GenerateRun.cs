@@ -16,6 +16,9 @@ internal sealed class GenerateRun(DiffusionPipeline pipeline, GenerateSettings s
     private const int TitleLength = 40;
 
     private readonly List<Picture> _pictures = [];
+
+    // Notices are told once, not again for every prompt.
+    private readonly HashSet<string> _told = new(StringComparer.Ordinal);
     private TimeSpan _stepping, _decoding, _writing;
     private GenerationRequest _request = settings.Request;
 
@@ -43,7 +46,7 @@ internal sealed class GenerateRun(DiffusionPipeline pipeline, GenerateSettings s
     {
         Generation generation = pipeline.Generate(settings.Request with { Prompt = prompt }, cancellation);
         _request = generation.Request;
-        foreach (string notice in generation.Notices) terminal.Talk.WriteLine(notice);
+        foreach (string notice in generation.Notices.Where(_told.Add)) terminal.Talk.WriteLine(notice);
         RgbImage[] images = [];
         string title = prompt.Length <= TitleLength ? prompt : prompt[..(TitleLength - 1)] + "…";
         terminal.ShowProgress(title, _request.Steps, told =>
