@@ -17,8 +17,9 @@ public sealed record Unary(UnaryOperator Operator) : ComputeOp
 
     internal override unsafe void Compute(ReadOnlySpan<Tensor> inputs, Tensor output)
     {
-        using Tensor input = inputs[0].ContiguousOrSelf();
-        Pointwise.Run(Operator, (nint)output.Shape.Count, (float*)input.Pointer, (float*)output.Pointer);
+        Span<nint> strides = stackalloc nint[output.Rank];
+        Binary.BroadcastStrides(inputs[0], output.Shape, strides);
+        Pointwise.Run(Operator, output.Shape.Sizes, (float*)inputs[0].Pointer, strides, (float*)output.Pointer);
     }
 }
 
@@ -55,7 +56,7 @@ public sealed record Binary(BinaryOperator Operator) : ComputeOp
         return new Shape(sizes);
     }
 
-    private static void BroadcastStrides(Tensor tensor, Shape shape, Span<nint> strides)
+    internal static void BroadcastStrides(Tensor tensor, Shape shape, Span<nint> strides)
     {
         int added = shape.Rank - tensor.Rank;
         for (int axis = 0; axis < shape.Rank; axis++)
