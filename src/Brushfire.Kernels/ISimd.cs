@@ -69,6 +69,18 @@ public unsafe interface ISimd<TVector> where TVector : struct
     /// <summary>2^n for integral n with -126 ≤ n ≤ 127; n = -127 gives 0.</summary>
     static abstract TVector PowerOfTwo(TVector n);
 
+    /// <summary>Lanes rounded to the nearest bfloat16, ties to even, still as float32. NaN stays NaN.</summary>
+    static abstract TVector RoundToBFloat16(TVector a);
+
+    /// <summary>Two bfloat16 numbers a lane, rounded from float32: <paramref name="low"/> in the lower half of the bits.</summary>
+    static abstract TVector PackBFloat16(TVector low, TVector high);
+
+    /// <summary>The lower halves of packed bfloat16 pairs, as float32.</summary>
+    static abstract TVector LowBFloat16(TVector pairs);
+
+    /// <summary>The upper halves of packed bfloat16 pairs, as float32.</summary>
+    static abstract TVector HighBFloat16(TVector pairs);
+
     static abstract float SumLanes(TVector a);
     static abstract float MaxLanes(TVector a);
 }

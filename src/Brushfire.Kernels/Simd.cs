@@ -76,6 +76,22 @@ public readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     // Added to 1.5 * 2^23, a small integer stands in the lowest bits.
     public static Vector512<float> PowerOfTwo(Vector512<float> n) => Vector512.ShiftLeft((n + Vector512.Create(12582912f + 127)).AsInt32(), 23).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> RoundToBFloat16(Vector512<float> a)
+    {
+        // Half a unit of the last bit that stays, less one unless that bit is odd, carries into it what rounds up.
+        Vector512<uint> bits = a.AsUInt32(), upper = Vector512.Create(0xFFFF0000u);
+        Vector512<uint> rounded = bits + Vector512.Create(0x7FFFu) + ((bits >> 16) & Vector512<uint>.One);
+        Vector512<uint> quiet = bits | Vector512.Create(0x00400000u);
+        return (Vector512.ConditionalSelect(Vector512.Equals(a, a).AsUInt32(), rounded, quiet) & upper).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> PackBFloat16(Vector512<float> low, Vector512<float> high) => ((RoundToBFloat16(low).AsUInt32() >> 16) | RoundToBFloat16(high).AsUInt32()).AsSingle();
+
+    public static Vector512<float> LowBFloat16(Vector512<float> pairs) => (pairs.AsUInt32() << 16).AsSingle();
+    public static Vector512<float> HighBFloat16(Vector512<float> pairs) => (pairs.AsUInt32() & Vector512.Create(0xFFFF0000u)).AsSingle();
+
     private static Vector512<float> PowerOfTwo(Vector512<int> n) => Vector512.ShiftLeft(n + Vector512.Create(127), 23).AsSingle();
 }
 
@@ -145,6 +161,22 @@ public readonly unsafe struct Simd256 : ISimd<Vector256<float>>
 
     // Added to 1.5 * 2^23, a small integer stands in the lowest bits.
     public static Vector256<float> PowerOfTwo(Vector256<float> n) => Vector256.ShiftLeft((n + Vector256.Create(12582912f + 127)).AsInt32(), 23).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> RoundToBFloat16(Vector256<float> a)
+    {
+        // Half a unit of the last bit that stays, less one unless that bit is odd, carries into it what rounds up.
+        Vector256<uint> bits = a.AsUInt32(), upper = Vector256.Create(0xFFFF0000u);
+        Vector256<uint> rounded = bits + Vector256.Create(0x7FFFu) + ((bits >> 16) & Vector256<uint>.One);
+        Vector256<uint> quiet = bits | Vector256.Create(0x00400000u);
+        return (Vector256.ConditionalSelect(Vector256.Equals(a, a).AsUInt32(), rounded, quiet) & upper).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> PackBFloat16(Vector256<float> low, Vector256<float> high) => ((RoundToBFloat16(low).AsUInt32() >> 16) | RoundToBFloat16(high).AsUInt32()).AsSingle();
+
+    public static Vector256<float> LowBFloat16(Vector256<float> pairs) => (pairs.AsUInt32() << 16).AsSingle();
+    public static Vector256<float> HighBFloat16(Vector256<float> pairs) => (pairs.AsUInt32() & Vector256.Create(0xFFFF0000u)).AsSingle();
 
     private static Vector256<float> PowerOfTwo(Vector256<int> n) => Vector256.ShiftLeft(n + Vector256.Create(127), 23).AsSingle();
 }
@@ -216,6 +248,22 @@ public readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     // Added to 1.5 * 2^23, a small integer stands in the lowest bits.
     public static Vector128<float> PowerOfTwo(Vector128<float> n) => Vector128.ShiftLeft((n + Vector128.Create(12582912f + 127)).AsInt32(), 23).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> RoundToBFloat16(Vector128<float> a)
+    {
+        // Half a unit of the last bit that stays, less one unless that bit is odd, carries into it what rounds up.
+        Vector128<uint> bits = a.AsUInt32(), upper = Vector128.Create(0xFFFF0000u);
+        Vector128<uint> rounded = bits + Vector128.Create(0x7FFFu) + ((bits >> 16) & Vector128<uint>.One);
+        Vector128<uint> quiet = bits | Vector128.Create(0x00400000u);
+        return (Vector128.ConditionalSelect(Vector128.Equals(a, a).AsUInt32(), rounded, quiet) & upper).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> PackBFloat16(Vector128<float> low, Vector128<float> high) => ((RoundToBFloat16(low).AsUInt32() >> 16) | RoundToBFloat16(high).AsUInt32()).AsSingle();
+
+    public static Vector128<float> LowBFloat16(Vector128<float> pairs) => (pairs.AsUInt32() << 16).AsSingle();
+    public static Vector128<float> HighBFloat16(Vector128<float> pairs) => (pairs.AsUInt32() & Vector128.Create(0xFFFF0000u)).AsSingle();
+
     private static Vector128<float> PowerOfTwo(Vector128<int> n) => Vector128.ShiftLeft(n + Vector128.Create(127), 23).AsSingle();
 }
 
@@ -262,9 +310,20 @@ public readonly unsafe struct SimdScalar : ISimd<float>
 
     public static float Exponent(float a) => (BitConverter.SingleToInt32Bits(a) >> 23) - 127;
     public static float PowerOfTwo(float n) => PowerOfTwo((int)n);
+    public static float RoundToBFloat16(float a) => FromBits(RoundedBits(a));
+    public static float PackBFloat16(float low, float high) => FromBits((RoundedBits(low) >> 16) | RoundedBits(high));
+    public static float LowBFloat16(float pairs) => FromBits(BitConverter.SingleToUInt32Bits(pairs) << 16);
+    public static float HighBFloat16(float pairs) => FromBits(BitConverter.SingleToUInt32Bits(pairs) & 0xFFFF0000);
     public static float SumLanes(float a) => a;
     public static float MaxLanes(float a) => a;
 
+    private static uint RoundedBits(float a)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(a);
+        return (float.IsNaN(a) ? bits | 0x00400000 : bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000;
+    }
+
+    private static float FromBits(uint bits) => BitConverter.UInt32BitsToSingle(bits);
     private static float Mask(bool set) => BitConverter.Int32BitsToSingle(set ? -1 : 0);
     private static float PowerOfTwo(int n) => BitConverter.Int32BitsToSingle((n + 127) << 23);
 }

@@ -81,9 +81,9 @@ internal static unsafe class Packing
     /// <summary>Panels of any strided matrices.</summary>
     public static (Storage Panels, PackedMatrix Packed) Pack(MatrixSource source)
     {
-        var panels = new NativeStorage(PackedMatrix.Floats(source.K, source.N) * source.Batch * sizeof(float));
+        var panels = new NativeStorage(PackedMatrix.Bytes(source.K, source.N) * source.Batch);
         panels.AddUser();
-        return (panels, PackedMatrix.Pack((float*)panels.Pointer, in source));
+        return (panels, PackedMatrix.Pack(panels.Pointer, in source));
     }
 }
 

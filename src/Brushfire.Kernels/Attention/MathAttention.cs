@@ -7,12 +7,12 @@ internal static unsafe class MathAttention
     public static void Run(in AttentionArguments a)
     {
         nint headScores = (nint)a.QueryLength * a.KeyLength;
-        nint keyFloats = PackedMatrix.Floats(a.HeadDim, a.KeyLength), valueFloats = PackedMatrix.Floats(a.KeyLength, a.HeadDim);
-        float* packed = Allocate(a.Heads * nint.Max(keyFloats, valueFloats));
+        nint keyBytes = PackedMatrix.Bytes(a.HeadDim, a.KeyLength), valueBytes = PackedMatrix.Bytes(a.KeyLength, a.HeadDim);
+        void* packed = AlignedMemory.Allocate(a.Heads * nint.Max(keyBytes, valueBytes));
         float* scores = a.Scores;
         try
         {
-            if (scores is null) scores = Allocate(a.Batch * a.Heads * headScores);
+            if (scores is null) scores = (float*)AlignedMemory.Allocate(a.Batch * a.Heads * headScores * sizeof(float));
             for (int n = 0; n < a.Batch; n++) Score(a, n, packed, scores + n * a.Heads * headScores);
             var rows = new RowsWork { Arguments = a, Scores = scores };
             WorkerPool.Run(checked((int)(((nint)a.Batch * a.Heads * a.QueryLength + RowsWork.RowsPerItem - 1) / RowsWork.RowsPerItem)), ref rows);
@@ -25,10 +25,8 @@ internal static unsafe class MathAttention
         }
     }
 
-    private static float* Allocate(nint floats) => (float*)AlignedMemory.Allocate(floats * sizeof(float));
-
     // scores [heads, queryLength, keyLength] = scale * query keyᵀ
-    private static void Score(in AttentionArguments a, int n, float* packed, float* scores)
+    private static void Score(in AttentionArguments a, int n, void* packed, float* scores)
     {
         var source = new MatrixSource(a.Key + n * a.KeyStrides.Batch, a.KeyLength, a.KeyStrides.Token, a.HeadDim, 1, batch: a.Heads, batchStride: a.KeyStrides.Head);
         var panels = new MatrixPanels<NoPrologue>(a.Query + n * a.QueryStrides.Batch, a.QueryStrides.Head, a.QueryStrides.Token, 1, default);
@@ -37,7 +35,7 @@ internal static unsafe class MathAttention
     }
 
     // output [heads, queryLength, headDim] = probabilities value
-    private static void Weigh(in AttentionArguments a, int n, float* packed, float* probabilities)
+    private static void Weigh(in AttentionArguments a, int n, void* packed, float* probabilities)
     {
         var source = new MatrixSource(a.Value + n * a.ValueStrides.Batch, a.HeadDim, 1, a.KeyLength, a.ValueStrides.Token, batch: a.Heads, batchStride: a.ValueStrides.Head);
         var panels = new MatrixPanels<NoPrologue>(probabilities, (nint)a.QueryLength * a.KeyLength, a.KeyLength, 1, default);

@@ -16,7 +16,7 @@ internal readonly struct Blocks
 
     public Blocks(int batch, int m, int n, int k, int mr, int nr)
     {
-        KC = Math.Max(1, Count(k, Math.Max(1, Count(k, MaxKC))));
+        KC = RoundUp(Math.Max(1, Count(k, Math.Max(1, Count(k, MaxKC)))), 2);
         KBlocks = Math.Max(1, Count(k, KC));
         MC = Spread(m, MaxMC, mr);
         NC = Spread(n, MaxNC, nr);
@@ -32,7 +32,7 @@ internal readonly struct Blocks
         NBlocks = Count(n, NC);
     }
 
-    /// <summary>Sizes of a block; MC and NC are whole numbers of register tiles.</summary>
+    /// <summary>Sizes of a block; MC and NC are whole numbers of register tiles, KC is even, as bfloat16 comes in pairs.</summary>
     public int MC { get; }
     public int NC { get; }
     public int KC { get; }

@@ -1,5 +1,6 @@
-// C[batch] = A[batch] B[batch] in float32, with hooks at both ends: A is packed block by block through a panel source
+// C[batch] = A[batch] B[batch], sums in float32, with hooks at both ends: A is packed block by block through a panel source
 // (and its prologue), B comes packed, finished register tiles go to an epilogue while they are in the nearest cache.
+// B's element type decides in what the operands are multiplied (IOperands); A is rounded to it while it is packed.
 // An item is one block of C, MC x NC, over all of K: partial sums are never shared and are added in one order.
 //
 //     for each block of K:  pack A [MC, KC] into panels of MR rows
@@ -15,8 +16,16 @@ public static unsafe class Gemm
     public static void Run<TPanels, TEpilogue>(int batch, int m, in TPanels panels, PackedMatrix b, in TEpilogue epilogue)
         where TPanels : struct, IPanelSource where TEpilogue : struct, IEpilogue
     {
+        if (b.Element == ElementKind.Float32) Run<TPanels, TEpilogue, Float32Operands>(batch, m, panels, b, epilogue);
+        else Run<TPanels, TEpilogue, WidenedOperands>(batch, m, panels, b, epilogue);
+    }
+
+    /// <summary>The same with the given operands, which must be what <paramref name="b"/> is packed as.</summary>
+    internal static void Run<TPanels, TEpilogue, TOperands>(int batch, int m, in TPanels panels, PackedMatrix b, in TEpilogue epilogue)
+        where TPanels : struct, IPanelSource where TEpilogue : struct, IEpilogue where TOperands : struct, IOperands
+    {
         if (m == 0 || b.N == 0) return;
-        var work = new Work<TPanels, TEpilogue>
+        var work = new Work<TPanels, TEpilogue, TOperands>
         {
             M = m,
             Panels = panels,
@@ -27,7 +36,7 @@ public static unsafe class Gemm
         WorkerPool.Run(checked(batch * work.Blocks.NBlocks * work.Blocks.MBlocks), ref work);
     }
 
-    private struct Work<TPanels, TEpilogue> : IWork where TPanels : struct, IPanelSource where TEpilogue : struct, IEpilogue
+    private struct Work<TPanels, TEpilogue, TOperands> : IWork where TPanels : struct, IPanelSource where TEpilogue : struct, IEpilogue where TOperands : struct, IOperands
     {
         public int M;
         public TPanels Panels;
@@ -43,26 +52,28 @@ public static unsafe class Gemm
             int row = mBlock * Blocks.MC, rows = Math.Min(Blocks.MC, M - row);
             int column = nBlock * Blocks.NC, columns = Math.Min(Blocks.NC, B.N - column);
             nint tile = mr * nr, tiles = Blocks.KBlocks == 1 ? 1 : (nint)Blocks.Count(rows, mr) * Blocks.Count(columns, nr);
-            nint aFloats = Blocks.RoundUp(Blocks.RoundUp(rows, mr) * Blocks.KC, 16);
-            float* a = (float*)Scratch.Take((aFloats + tiles * tile) * sizeof(float));
-            float* sums = a + aFloats;
-            float* b = B.Panels + batch * B.BatchStride + (nint)column * B.K;
+            nint aBytes = Blocks.RoundUp(Blocks.Count(rows, mr) * TOperands.PanelBytesA(mr, Blocks.KC), 64), stageFloats = TOperands.StageFloats(mr, nr, Blocks.KC);
+            byte* a = (byte*)Scratch.Take(aBytes + (stageFloats + tiles * tile) * sizeof(float));
+            float* stage = (float*)(a + aBytes), sums = stage + stageFloats;
+            nint columnBytes = PackedMatrix.ColumnBytes(B.K, TOperands.ElementB);
+            byte* b = B.Panels + batch * B.BatchStride + column * columnBytes;
 
             for (int block = 0; block < Blocks.KBlocks; block++)
             {
                 int k = block * Blocks.KC, count = Math.Min(Blocks.KC, B.K - k);
                 bool last = block == Blocks.KBlocks - 1;
-                Panels.Pack<TSimd, TVector>(batch, row, rows, k, count, a);
+                TOperands.PackA<TPanels, TSimd, TVector>(Panels, batch, row, rows, k, count, a, stage);
                 float* sum = sums;
-                int share = Blocks.Count(count * nr, Blocks.Count(rows, mr));
+                int aPanelBytes = TOperands.PanelBytesA(mr, count), share = Blocks.Count((int)PackedMatrix.ColumnBytes(count, TOperands.ElementB) * nr, Blocks.Count(rows, mr));
                 for (int j = 0; j < columns; j += nr)
                 {
-                    float* bPanel = b + ((nint)j * B.K) + (nint)k * nr;
-                    float* aPanel = a, next = j + nr < columns ? bPanel + (nint)B.K * nr : b + (nint)(k + count) * nr;
-                    for (int i = 0; i < rows; i += mr, aPanel += (nint)mr * count, next += share)
+                    byte* bPanel = b + j * columnBytes + PackedMatrix.ColumnBytes(k, TOperands.ElementB) * nr;
+                    byte* aPanel = a, next = j + nr < columns ? bPanel + columnBytes * nr : b + PackedMatrix.ColumnBytes(k + count, TOperands.ElementB) * nr;
+                    bPanel = TOperands.PrepareB<TSimd, TVector>(bPanel, count, stage);
+                    for (int i = 0; i < rows; i += mr, aPanel += aPanelBytes, next += share)
                     {
                         Prefetch(next, share);
-                        MicroKernel.Run<TSimd, TVector>(count, aPanel, bPanel, sum, nr, accumulate: block > 0);
+                        TOperands.Multiply<TSimd, TVector>(count, aPanel, bPanel, sum, nr, accumulate: block > 0);
                         if (last) Epilogue.Store<TSimd, TVector>(sum, nr, batch, row + i, column + j, Math.Min(mr, rows - i), Math.Min(nr, columns - j));
                         if (tiles > 1) sum += tile;
                     }
@@ -72,10 +83,10 @@ public static unsafe class Gemm
 
         // Each tile asks for its share of the next panel of B, which comes from memory while this one is multiplied.
         // Behind the last panel nothing is read: a prefetch is only a hint.
-        private static void Prefetch(float* start, int count)
+        private static void Prefetch(byte* start, int bytes)
         {
             if (!Sse.IsSupported) return;
-            for (int i = 0; i < count; i += 16) Sse.Prefetch1(start + i);
+            for (int i = 0; i < bytes; i += 64) Sse.Prefetch1(start + i);
         }
     }
 }

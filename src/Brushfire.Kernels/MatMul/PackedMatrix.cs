@@ -1,7 +1,8 @@
 // B of a product, packed once for many uses: panels of NR columns, each contiguous along K, the last one filled up with
 // zeros. A panel's rows of NR numbers are what the register tile loads at each step.
 //
-//     panel 0: k = 0: [NR numbers], k = 1: [NR numbers] ... | panel 1: ... | ...
+//     float32:   panel 0: k = 0: [NR numbers], k = 1: [NR numbers] ... | panel 1: ... | ...
+//     bfloat16:  panel 0: k = 0, 1: [NR pairs], k = 2, 3: [NR pairs] ... | ...     the lower half of a pair has the even k; an odd K ends with zeros
 
 namespace Brushfire.Kernels;
 
@@ -21,68 +22,96 @@ public readonly unsafe struct MatrixSource(float* source, int n, nint columnStri
     public static MatrixSource Filter(float* filter, int outputs, int inputs, int taps) => new(filter, outputs, (nint)inputs * taps, inputs, taps, taps, 1);
 }
 
-/// <summary>Packed panels of B for the instruction set in use. A batch stride of 0 shares one matrix among all.</summary>
+/// <summary>Packed panels of B, float32 or bfloat16, for the instruction set in use. A batch stride (in bytes) of 0 shares one matrix among all.</summary>
 public readonly unsafe struct PackedMatrix
 {
     // Stretch of inner k that is packed as one item, and that of one sweep over the taps of a filter.
     private const int ItemK = PanelPacking.MaxCount;
     private const int SweepK = 16;
 
-    internal PackedMatrix(float* panels, int k, int n, nint batchStride)
+    private PackedMatrix(void* panels, ElementKind element, int k, int n, nint batchStride)
     {
-        Panels = panels;
-        (K, N, BatchStride) = (k, n, batchStride);
+        Panels = (byte*)panels;
+        (Element, K, N, BatchStride) = (element, k, n, batchStride);
     }
 
-    public readonly float* Panels;
+    public readonly byte* Panels;
+    public readonly ElementKind Element;
     public readonly int K, N;
     public readonly nint BatchStride;
 
-    /// <summary>Floats that one packed k x n matrix takes with the instruction set in use.</summary>
-    public static nint Floats(int k, int n) => Floats(k, n, Tiling.CurrentColumns);
+    /// <summary>Bytes that one packed k x n matrix takes with the instruction set in use.</summary>
+    public static nint Bytes(int k, int n, ElementKind element = ElementKind.Float32) => ColumnBytes(k, element) * Blocks.RoundUp(n, Tiling.CurrentColumns);
 
-    /// <summary>Packs into <paramref name="destination"/>: 64-byte aligned, <see cref="Floats(int,int)"/> floats for each of the batch.</summary>
-    public static PackedMatrix Pack(float* destination, in MatrixSource source)
+    /// <summary>Packs into <paramref name="destination"/>, 64-byte aligned, <see cref="Bytes"/> for each of the batch; bfloat16 is rounded to nearest even.</summary>
+    public static PackedMatrix Pack(void* destination, in MatrixSource source, ElementKind element = ElementKind.Float32)
     {
-        int columns = Tiling.CurrentColumns;
-        nint floats = Floats(source.K, source.N, columns);
+        if (element is not (ElementKind.Float32 or ElementKind.BFloat16)) throw new ArgumentOutOfRangeException(nameof(element), element, "Panels hold Float32 or BFloat16.");
+        nint bytes = Bytes(source.K, source.N, element);
+
+        // Pairs of an odd inner size reach across taps: such a panel is one item.
+        bool whole = element == ElementKind.BFloat16 && source.OuterK > 1 && source.InnerK % 2 != 0;
         var work = new PackWork
         {
             Source = source,
-            Destination = destination,
-            Floats = floats,
-            Panels = Blocks.Count(source.N, columns),
-            Chunks = Blocks.Count(source.InnerK, ItemK),
+            Destination = (byte*)destination,
+            Element = element,
+            Bytes = bytes,
+            Panels = Blocks.Count(source.N, Tiling.CurrentColumns),
+            ChunkK = whole ? source.InnerK : ItemK,
+            Chunks = whole ? 1 : Blocks.Count(source.InnerK, ItemK),
         };
         WorkerPool.Run(checked(source.Batch * work.Panels * work.Chunks), ref work);
-        return new PackedMatrix(destination, source.K, source.N, source.Batch > 1 ? floats : 0);
+        return new PackedMatrix(destination, element, source.K, source.N, source.Batch > 1 ? bytes : 0);
     }
 
-    private static nint Floats(int k, int n, int columns) => (nint)k * Blocks.Count(n, columns) * columns;
+    /// <summary>Bytes from a column of a panel to the next, counted over all of K.</summary>
+    internal static nint ColumnBytes(int k, ElementKind element) => element == ElementKind.BFloat16 ? (nint)Blocks.RoundUp(k, 2) * sizeof(ushort) : (nint)k * sizeof(float);
 
     private struct PackWork : IWork
     {
         public MatrixSource Source;
-        public float* Destination;
-        public nint Floats;
-        public int Panels, Chunks;
+        public byte* Destination;
+        public ElementKind Element;
+        public nint Bytes;
+        public int Panels, ChunkK, Chunks;
 
         public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
             int columns = Tiling.Columns<TSimd, TVector>();
             int chunk = item % Chunks, panel = item / Chunks % Panels, batch = item / Chunks / Panels;
-            int start = chunk * ItemK, count = Math.Min(ItemK, Source.InnerK - start), used = Math.Min(columns, Source.N - panel * columns);
+            int start = chunk * ChunkK, count = Math.Min(ChunkK, Source.InnerK - start), used = Math.Min(columns, Source.N - panel * columns);
             float* source = Source.Source + batch * Source.BatchStride + (nint)panel * columns * Source.ColumnStride + start * Source.InnerStride;
-            float* destination = Destination + batch * Floats + ((nint)panel * Source.K + start) * columns;
+            byte* destination = Destination + batch * Bytes + panel * columns * ColumnBytes(Source.K, Element);
+            if (Element == ElementKind.Float32)
+            {
+                PackTaps(source, (float*)destination + (nint)start * columns, Source.InnerK, count, columns, used);
+                return;
+            }
 
-            // A filter's taps are neighbours in memory: sweeping all taps over few inner k reads each cache line once.
-            int sweep = Source.InnerStride == 1 || Source.ColumnStride == 1 ? count : SweepK;
+            float* stage = (float*)Scratch.Take((nint)Source.OuterK * count * columns * sizeof(float));
+            PackTaps(source, stage, count, count, columns, used);
+            if (Chunks == 1)
+            {
+                BFloat16Panels.Pack<TSimd, TVector>(stage, Source.K, columns, (uint*)destination);
+                return;
+            }
+
+            for (int outer = 0; outer < Source.OuterK; outer++)
+                BFloat16Panels.Pack<TSimd, TVector>(stage + (nint)outer * count * columns, count, columns, (uint*)destination + ((nint)outer * Source.InnerK + start) / 2 * columns);
+        }
+
+        // Rows of a panel for all taps, whose inner k start tapRows rows apart. A filter's taps are neighbours in memory:
+        // sweeping all taps over few inner k reads each cache line once.
+        private readonly void PackTaps(float* source, float* destination, int tapRows, int count, int columns, int used)
+        {
+            int sweep = Source.InnerStride == 1 || Source.ColumnStride == 1 ? ItemK : SweepK;
             for (int inner = 0; inner < count; inner += sweep)
             {
                 for (int outer = 0; outer < Source.OuterK; outer++)
                 {
                     float* from = source + inner * Source.InnerStride + outer * Source.OuterStride;
-                    float* to = destination + (inner + (nint)outer * Source.InnerK) * columns;
+                    float* to = destination + (inner + (nint)outer * tapRows) * columns;
                     PackRows(from, to, Math.Min(sweep, count - inner), columns, used);
                 }
             }

@@ -16,6 +16,13 @@ public static class KernelRuns
         return values;
     }
 
+    /// <summary>The nearest number with 8 significant bits, ties to even: bfloat16 but for its subnormals and its overflow.</summary>
+    public static float BFloat16(float value)
+    {
+        double unit = Math.ScaleB(1, value == 0 ? 0 : Math.ILogB(value) - 7);
+        return (float)(Math.Round(value / unit, MidpointRounding.ToEven) * unit);
+    }
+
     /// <summary>What <paramref name="run"/> gives with one thread, after it was seen to give the same bytes with two and three.</summary>
     public static float[] SameForAnyThreads(Func<float[]> run)
     {

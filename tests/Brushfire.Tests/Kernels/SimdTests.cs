@@ -52,6 +52,31 @@ public sealed unsafe class SimdTests
         }
     }
 
+    [Theory]
+    [InlineData(0x3F800000u, 0x3F800000u)]
+    [InlineData(0x3F808000u, 0x3F800000u)] // a tie goes to the even neighbour, below
+    [InlineData(0x3F818000u, 0x3F820000u)] // and above
+    [InlineData(0x3F808001u, 0x3F810000u)]
+    [InlineData(0xBF818000u, 0xBF820000u)]
+    [InlineData(0x7F7FFFFFu, 0x7F800000u)] // the largest float32 rounds to infinity
+    [InlineData(0xFF800000u, 0xFF800000u)]
+    [InlineData(0x00008000u, 0x00000000u)] // subnormals round as all others do
+    [InlineData(0x00018000u, 0x00020000u)]
+    [InlineData(0x807FFFFFu, 0x80800000u)]
+    [InlineData(0x80000000u, 0x80000000u)]
+    [InlineData(0x7F800001u, 0x7FC00000u)] // NaN stays NaN, and becomes a quiet one
+    [InlineData(0xFFFFFFFFu, 0xFFFF0000u)]
+    public void Bfloat16_is_rounded_to_the_nearest_even(uint bits, uint expected)
+    {
+        float value = BitConverter.UInt32BitsToSingle(bits);
+        Assert.Equal(expected, BitConverter.SingleToUInt32Bits(SimdScalar.RoundToBFloat16(value)));
+        Assert.Equal(expected, Simd128.RoundToBFloat16(Vector128.Create(value)).AsUInt32()[3]);
+        Assert.Equal(expected, Simd256.RoundToBFloat16(Vector256.Create(value)).AsUInt32()[7]);
+        Assert.Equal(expected, Simd512.RoundToBFloat16(Vector512.Create(value)).AsUInt32()[15]);
+        Assert.Equal(expected, Simd256.HighBFloat16(Simd256.PackBFloat16(Vector256.Create(7f), Vector256.Create(value))).AsUInt32()[2]);
+        Assert.Equal(expected, Simd256.LowBFloat16(Simd256.PackBFloat16(Vector256.Create(value), Vector256.Create(7f))).AsUInt32()[2]);
+    }
+
     private static void Check<TSimd, TVector>() where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         int count = TSimd.Count;
@@ -73,6 +98,11 @@ public sealed unsafe class SimdTests
         Same<TSimd, TVector>((a, _) => TSimd.Round(a), (a, _) => SimdScalar.Round(a));
         Same<TSimd, TVector>((a, b) => TSimd.Select(TSimd.LessThan(a, b), a, b), (a, b) => SimdScalar.Select(SimdScalar.LessThan(a, b), a, b));
         Same<TSimd, TVector>((a, b) => TSimd.MultiplyAdd(a, b, a), (a, b) => SimdScalar.MultiplyAdd(a, b, a));
+
+        Same<TSimd, TVector>((a, _) => TSimd.RoundToBFloat16(a), (a, _) => SimdScalar.RoundToBFloat16(a));
+        Same<TSimd, TVector>(TSimd.PackBFloat16, SimdScalar.PackBFloat16);
+        Same<TSimd, TVector>((a, b) => TSimd.LowBFloat16(TSimd.PackBFloat16(a, b)), (a, _) => SimdScalar.RoundToBFloat16(a));
+        Same<TSimd, TVector>((a, b) => TSimd.HighBFloat16(TSimd.PackBFloat16(a, b)), (_, b) => SimdScalar.RoundToBFloat16(b));
 
         float[] powers = [-252f, -150f, -149f, -127f, -126f, -1f, 0f, 1f, 127f, 128f, 254f];
         foreach (float n in powers) Same<TSimd, TVector>((a, _) => TSimd.Scale(a, TSimd.Broadcast(n)), (a, _) => SimdScalar.Scale(a, n));

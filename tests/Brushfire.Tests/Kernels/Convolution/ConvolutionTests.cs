@@ -123,7 +123,7 @@ public sealed unsafe class ConvolutionTests
         using var filter = new Guarded(shape.OutputChannels * shape.K, 2, 1);
         using var bias = new Guarded(shape.OutputChannels, 3);
         using var output = new Guarded(shape.Batch * shape.OutputHeight * shape.OutputWidth * shape.OutputChannels, 4, 5);
-        using var panels = new Guarded((int)PackedMatrix.Floats(shape.K, shape.OutputChannels), 5);
+        using var panels = new Guarded((int)PackedMatrix.Bytes(shape.K, shape.OutputChannels) / sizeof(float), 5);
         PackedMatrix packed = PackedMatrix.Pack(panels.Pointer, MatrixSource.Filter(filter.Pointer, shape.OutputChannels, shape.Channels, shape.KernelHeight * shape.KernelWidth));
         panels.AssertFences();
         Brushfire.Kernels.Convolution.Run(shape, input.Pointer, packed, prologue, new StoreEpilogue(output.Pointer, 0, shape.OutputChannels, bias.Pointer));

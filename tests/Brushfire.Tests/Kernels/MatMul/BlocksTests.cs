@@ -15,6 +15,7 @@ public sealed class BlocksTests
             var blocks = new Blocks(batch, m, n, k, mr, nr);
             Assert.Equal(0, blocks.MC % mr);
             Assert.Equal(0, blocks.NC % nr);
+            Assert.Equal(0, blocks.KC % 2);
             AssertCovers(m, blocks.MBlocks, blocks.MC);
             AssertCovers(n, blocks.NBlocks, blocks.NC);
             AssertCovers(k, blocks.KBlocks, blocks.KC);

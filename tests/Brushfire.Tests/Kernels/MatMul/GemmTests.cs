@@ -32,9 +32,13 @@ public sealed unsafe class GemmTests
     [MemberData(nameof(Edges))]
     public void Product_agrees_with_a_double_loop(int m, int n, int k) => Check(new Case(m, n, k));
 
+    [Theory]
+    [MemberData(nameof(Edges))]
+    public void Product_in_bfloat16_agrees_with_a_double_loop_over_rounded_operands(int m, int n, int k) => Check(new Case(m, n, k) { Element = ElementKind.BFloat16 });
+
     [Fact]
     public void Random_products_agree_with_a_double_loop() =>
-        Gen.Select(Gen.Int[0, 40], Gen.Int[0, 120], Gen.Int[0, 70], Gen.Int[1, 3], Gen.Int[0, 255]).Sample((m, n, k, batch, options) =>
+        Gen.Select(Gen.Int[0, 40], Gen.Int[0, 120], Gen.Int[0, 70], Gen.Int[1, 3], Gen.Int[0, 511]).Sample((m, n, k, batch, options) =>
             Check(new Case(m, n, k)
             {
                 Batch = batch,
@@ -46,15 +50,18 @@ public sealed unsafe class GemmTests
                 Bias = (options & 32) != 0,
                 Residual = (options & 64) != 0,
                 Scale = (options & 128) != 0 ? 0.37f : 1,
+                Element = (options & 256) != 0 ? ElementKind.BFloat16 : ElementKind.Float32,
             }), iter: 150, threads: 1);
 
-    [Fact]
-    public void Any_number_of_threads_gives_the_same_bytes()
+    [Theory]
+    [InlineData(ElementKind.Float32)]
+    [InlineData(ElementKind.BFloat16)]
+    public void Any_number_of_threads_gives_the_same_bytes(ElementKind element)
     {
         int before = WorkerPool.Threads;
         try
         {
-            var test = new Case(141, 150, 410) { Bias = true };
+            var test = new Case(141, 150, 410) { Bias = true, Element = element };
             WorkerPool.Threads = 1;
             float[] one = Run(test);
             WorkerPool.Threads = 3;
@@ -76,7 +83,7 @@ public sealed unsafe class GemmTests
         using var b = new Guarded(K * N, 2);
         using var shift = new Guarded(Batch * K, 3);
         using var output = new Guarded(Batch * M * N, 4);
-        using var panels = new Guarded((int)PackedMatrix.Floats(K, N), 5);
+        using var panels = new Guarded((int)PackedMatrix.Bytes(K, N) / sizeof(float), 5);
         PackedMatrix packed = PackedMatrix.Pack(panels.Pointer, new MatrixSource(b.Pointer, N, 1, K, N));
         var source = new MatrixPanels<ShiftedRow>(a.Pointer, M * K * step, K * step, step, new ShiftedRow { Shift = shift.Pointer, Stride = K });
         Gemm.Run(Batch, M, source, packed, new StoreEpilogue(output.Pointer, M * N, N));
@@ -100,7 +107,7 @@ public sealed unsafe class GemmTests
         const int Batch = 2, M = 139, N = 77, K = 391;
         using var a = new Guarded(Batch * M * K, 1);
         using var b = new Guarded(K * N, 2);
-        using var panels = new Guarded((int)PackedMatrix.Floats(K, N), 5);
+        using var panels = new Guarded((int)PackedMatrix.Bytes(K, N) / sizeof(float), 5);
         int[] visits = new int[Batch * M * N];
         PackedMatrix packed = PackedMatrix.Pack(panels.Pointer, new MatrixSource(b.Pointer, N, 1, K, N));
         fixed (int* pointer = visits)
@@ -117,10 +124,10 @@ public sealed unsafe class GemmTests
         using var bias = new Guarded(test.N, 3, 5);
         using var output = new Guarded(test.SizeOutput, 4, 7);
         using var residual = new Guarded(test.SizeOutput, 5, 1);
-        using var panels = new Guarded((int)PackedMatrix.Floats(test.K, test.N) * test.BatchB, 6);
+        using var panels = new Guarded((int)PackedMatrix.Bytes(test.K, test.N, test.Element) / sizeof(float) * test.BatchB, 6);
         float[] before = output.Span.ToArray();
 
-        PackedMatrix packed = PackedMatrix.Pack(panels.Pointer, new MatrixSource(b.Pointer, test.N, test.ColumnStrideB, test.K, test.RowStrideB, 1, 0, test.BatchB, test.BatchStrideB));
+        PackedMatrix packed = PackedMatrix.Pack(panels.Pointer, new MatrixSource(b.Pointer, test.N, test.ColumnStrideB, test.K, test.RowStrideB, 1, 0, test.BatchB, test.BatchStrideB), test.Element);
         panels.AssertFences();
         Gemm.Run(test.Batch, test.M, new MatrixPanels<NoPrologue>(a.Pointer, test.BatchStrideA, test.RowStrideA, test.ColumnStrideA, default), packed,
             new StoreEpilogue(output.Pointer, test.M * test.RowStride, test.RowStride, test.Bias ? bias.Pointer : null, test.Residual ? residual.Pointer : null, test.Scale));
@@ -146,7 +153,7 @@ public sealed unsafe class GemmTests
                 {
                     double sum = 0;
                     float* x = a.Pointer + batch * test.BatchStrideA + row * test.RowStrideA, w = b.Pointer + (test.SharedB ? 0 : batch) * test.BatchStrideB + column * test.ColumnStrideB;
-                    for (int k = 0; k < test.K; k++) sum += (double)x[k * test.ColumnStrideA] * w[k * test.RowStrideB];
+                    for (int k = 0; k < test.K; k++) sum += (double)test.Operand(x[k * test.ColumnStrideA]) * test.Operand(w[k * test.RowStrideB]);
                     int at = (batch * test.M + row) * test.RowStride + column;
                     output.Pointer[at] = (float)(sum * test.Scale + (test.Bias ? bias.Pointer[column] : 0) + (test.Residual ? residual.Pointer[at] : 0));
                 }
@@ -168,6 +175,9 @@ public sealed unsafe class GemmTests
         public bool Bias { get; init; }
         public bool Residual { get; init; }
         public float Scale { get; init; } = 1;
+        public ElementKind Element { get; init; }
+
+        public float Operand(float value) => Element == ElementKind.BFloat16 ? KernelRuns.BFloat16(value) : value;
 
         public int BatchB => SharedB ? 1 : Batch;
         public int RowStrideA => TransposeA ? Step : K * Step + Gap;
