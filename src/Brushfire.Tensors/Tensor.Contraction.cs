@@ -23,7 +23,8 @@ public sealed partial class Tensor
     public static Tensor ScaledDotProductAttention(Tensor query, Tensor key, Tensor value, Tensor? mask = null, bool causal = false, float? scale = null)
     {
         var op = new ScaledDotProductAttention(causal, scale ?? 1 / MathF.Sqrt(query.Shape[^1]));
-        return mask is null ? Executor.Current.Run(op, [query, key, value]) : Executor.Current.Run(op, [query, key, value, mask]);
+        Tensor tokens = mask is null ? Executor.Current.Run(op, [query, key, value]) : Executor.Current.Run(op, [query, key, value, mask]);
+        return tokens.Transpose(1, 2);
     }
 
     private Tensor RunWithBias(Op op, Tensor weight, Tensor? bias) =>

@@ -4,9 +4,12 @@ using Brushfire.Kernels;
 
 namespace Brushfire.Tensors.Ops;
 
-/// <summary>softmax(query keyᵀ · Scale + mask) value (Vaswani et al. 2017, equation 1) over [N, heads, length, headDim].</summary>
-/// <remarks>Inputs: query, key, value and, if there is a fourth, a mask that is added to the scores, broadcast to [N, heads, queryLength, keyLength].</remarks>
-public sealed record ScaledDotProductAttention(bool Causal, float Scale) : Op
+/// <summary>softmax(query keyᵀ · Scale + mask) value (Vaswani et al. 2017, equation 1) of [N, heads, length, headDim] to [N, queryLength, heads, headDim].</summary>
+/// <remarks>
+/// Inputs: query, key, value and, if there is a fourth, a mask that is added to the scores, broadcast to [N, heads, queryLength, keyLength].
+/// The heads of a token lie together in the result, so that joining them again costs nothing.
+/// </remarks>
+public sealed record ScaledDotProductAttention(bool Causal, float Scale) : ComputeOp
 {
     public override string Name => "scaled_dot_product_attention";
 
@@ -17,15 +20,13 @@ public sealed record ScaledDotProductAttention(bool Causal, float Scale) : Op
         if (query.Rank != 4 || key.Rank != 4 || value != key) return Refuse($"takes query [N, heads, queryLength, headDim] and key and value [N, heads, keyLength, headDim], but got {inputs[0]}, {inputs[1]} and {inputs[2]}.");
         if (query[0] != key[0] || query[1] != key[1] || query[3] != key[3]) return Refuse($"query {inputs[0]} and key {inputs[1]} differ in more than their length.");
         if (inputs.Length > 3 && !Fits(inputs[3].Shape, [query[0], query[1], query[2], key[2]])) return Refuse($"the mask {inputs[3]} cannot be repeated to [{query[0]},{query[1]},{query[2]},{key[2]}].");
-        return inputs[0];
+        return inputs[0] with { Shape = [query[0], query[2], query[1], query[3]] };
     }
 
-    // The result is laid out as [N, length, heads, headDim], so that joining the heads again costs nothing.
-    internal override unsafe Tensor Execute(ReadOnlySpan<Tensor> inputs, TensorSpec result)
+    internal override unsafe void Compute(ReadOnlySpan<Tensor> inputs, Tensor output)
     {
-        Shape shape = result.Shape;
+        Shape shape = inputs[0].Shape;
         using var scope = new TensorScope();
-        Tensor output = new Tensor(new TensorSpec(DType.Float32, [shape[0], shape[2], shape[1], shape[3]])).Transpose(1, 2);
         Tensor query = UnitStride(inputs[0]), key = UnitStride(inputs[1]), value = UnitStride(inputs[2]);
         var arguments = new AttentionArguments
         {
@@ -41,7 +42,7 @@ public sealed record ScaledDotProductAttention(bool Causal, float Scale) : Op
             QueryStrides = StridesOf(query),
             KeyStrides = StridesOf(key),
             ValueStrides = StridesOf(value),
-            OutputStrides = StridesOf(output),
+            OutputStrides = new AttentionStrides((nint)output.Strides[0], (nint)output.Strides[2], (nint)output.Strides[1]),
             Causal = Causal,
             Scale = Scale,
         };
@@ -54,8 +55,7 @@ public sealed record ScaledDotProductAttention(bool Causal, float Scale) : Op
 
         AttentionBackend backend = AttentionBackends.Choose();
         if (backend == AttentionBackend.Math) arguments.Scores = (float*)new Tensor(new TensorSpec(DType.Float32, [shape[0], shape[1], shape[2], key.Shape[2]])).Pointer;
-        if (shape.Count > 0) Attention.Run(backend, in arguments);
-        return scope.Keep(output);
+        Attention.Run(backend, in arguments);
     }
 
     private static bool Fits(Shape mask, Shape scores)
