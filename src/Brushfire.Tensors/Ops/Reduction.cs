@@ -7,7 +7,8 @@ namespace Brushfire.Tensors.Ops;
 /// <summary>Sum, mean, largest or smallest along an axis, which is kept with size 1.</summary>
 public sealed record Reduce(ReduceOperator Operator, int Axis) : ComputeOp
 {
-    public override string Name => Names.SnakeCase(Operator.ToString());
+    // Max and Min are functions of two tensors as well.
+    public override string Name => "reduce_" + Names.SnakeCase(Operator.ToString());
 
     public override TensorSpec Infer(ReadOnlySpan<TensorSpec> inputs)
     {

@@ -16,6 +16,7 @@ public sealed partial class LawTests
     {
         ["Brushfire.Kernels"] = ([], []),
         ["Brushfire.Tensors"] = (["Brushfire.Kernels"], []),
+        ["Brushfire.Compiler"] = (["Brushfire.Tensors"], []),
         ["Brushfire.Models"] = (["Brushfire.Tensors"], ["Microsoft.ML.Tokenizers"]),
         ["Brushfire.Diffusion"] = (["Brushfire.Models"], []),
         ["Brushfire.Bench"] = (["Brushfire.Diffusion"], []),

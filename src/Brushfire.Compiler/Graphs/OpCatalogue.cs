@@ -1,0 +1,60 @@
+// Every op by its name in graph texts: which attributes are printed, and how the op is made of them again. One line an op.
+
+using Brushfire.Tensors;
+using Brushfire.Tensors.Ops;
+using BinaryOperator = Brushfire.Kernels.BinaryOperator;
+using ReduceOperator = Brushfire.Kernels.ReduceOperator;
+using UnaryOperator = Brushfire.Kernels.UnaryOperator;
+
+namespace Brushfire.Compiler.Graphs;
+
+internal static class OpCatalogue
+{
+    private static readonly Dictionary<string, Form> s_forms = new(StringComparer.Ordinal);
+
+    static OpCatalogue()
+    {
+        foreach (UnaryOperator operation in Enum.GetValues<UnaryOperator>()) Add<Unary>(new Unary(operation).Name, _ => [], _ => new Unary(operation));
+        foreach (BinaryOperator operation in Enum.GetValues<BinaryOperator>()) Add<Binary>(new Binary(operation).Name, _ => [], _ => new Binary(operation));
+        foreach (ReduceOperator operation in Enum.GetValues<ReduceOperator>()) Add<Reduce>(new Reduce(operation, 0).Name, op => [("axis", op.Axis)], a => new Reduce(operation, a.Int("axis")));
+        Add<Cast>("cast", op => [("to", op.DType)], a => new Cast(a.DType("to")));
+        Add<Softmax>("softmax", _ => [], _ => new Softmax());
+        Add<LayerNorm>("layer_norm", op => [("epsilon", op.Epsilon)], a => new LayerNorm(a.Float("epsilon")));
+        Add<GroupNorm>("group_norm", op => [("groups", op.Groups), ("epsilon", op.Epsilon)], a => new GroupNorm(a.Int("groups"), a.Float("epsilon")));
+        Add<Reshape>("reshape", op => [("shape", op.Shape)], a => new Reshape(a.Shape("shape")));
+        Add<Permute>("permute", op => [("order", op.Order)], a => new Permute(a.Axes("order")));
+        Add<Slice>("slice", op => [("axis", op.Axis), ("start", op.Start), ("length", op.Length)], a => new Slice(a.Int("axis"), a.Int("start"), a.Int("length")));
+        Add<Expand>("expand", op => [("shape", op.Shape)], a => new Expand(a.Shape("shape")));
+        Add<Copy>("copy", _ => [], _ => new Copy());
+        Add<Concatenate>("concatenate", op => [("axis", op.Axis)], a => new Concatenate(a.Int("axis")));
+        Add<UpsampleNearest>("upsample_nearest", op => [("factor", op.Factor)], a => new UpsampleNearest(a.Int("factor")));
+        Add<GatherRows>("gather_rows", _ => [], _ => new GatherRows());
+        Add<MatMul>("matmul", _ => [], _ => new MatMul());
+        Add<Linear>("linear", _ => [], _ => new Linear());
+        Add<Conv2d>("conv2d", op => [("stride", op.Stride), ("pad", op.Padding)], a => new Conv2d(a.Int("stride"), a.Padding("pad")));
+        Add<ScaledDotProductAttention>("scaled_dot_product_attention", op => [("causal", op.Causal), ("scale", op.Scale)], a => new ScaledDotProductAttention(a.Bool("causal"), a.Float("scale")));
+    }
+
+    public static IReadOnlyCollection<string> Names => s_forms.Keys;
+
+    /// <summary>An op's attributes, printed: " stride=1 pad=1", or nothing.</summary>
+    public static string Print(Op op) => s_forms.TryGetValue(op.Name, out Form? form) && form.Record == op.GetType()
+        ? string.Concat(form.Print(op).Select(attribute => $" {attribute.Name}={Attributes.Print(attribute.Value)}"))
+        : throw new BrushfireException($"The op '{op.Name}' ({op.GetType().Name}) has no line in {nameof(OpCatalogue)}.");
+
+    /// <summary>The op of that name and attributes.</summary>
+    /// <exception cref="BrushfireException">There is no such op, an attribute is missing, unknown, or no value of its kind.</exception>
+    public static Op Parse(string name, IReadOnlyDictionary<string, string> attributes)
+    {
+        if (!s_forms.TryGetValue(name, out Form? form)) throw new BrushfireException($"There is no op '{name}'; the ops are {string.Join(", ", Names.Order(StringComparer.Ordinal))}.");
+        var values = new Attributes(name, attributes);
+        Op op = form.Parse(values);
+        values.RequireAllRead();
+        return op;
+    }
+
+    private static void Add<TOp>(string name, Func<TOp, (string Name, object Value)[]> print, Func<Attributes, TOp> parse) where TOp : Op =>
+        s_forms.Add(name, new Form(typeof(TOp), op => print((TOp)op), parse));
+
+    private sealed record Form(Type Record, Func<Op, (string Name, object Value)[]> Print, Func<Attributes, Op> Parse);
+}
