@@ -1,75 +1,44 @@
-// Counts the direct work of a function's contractions: 2 x multiply-adds of the formulas, from shapes alone. No kernel runs
-// and no weight is loaded: every op's result is one zero, repeated to the inferred shape.
+// The direct work of a function's contractions: 2 x multiply-adds of the formulas, from shapes alone.
 
 using Brushfire.Tensors;
-using Brushfire.Tensors.Execution;
 using Brushfire.Tensors.Ops;
 
 namespace Brushfire.Bench;
 
 /// <summary>Operations by kind of contraction; a multiply-add is two.</summary>
-public sealed class DirectWork : IExecutor
+/// <param name="Convolution">Convolutions with filters larger than 1x1.</param>
+/// <param name="PointConvolution">Convolutions with filters of 1x1.</param>
+/// <param name="Attention">Both products of attention, and products of two computed matrices, which attention written step by step consists of.</param>
+public sealed record DirectWork(double Convolution, double PointConvolution, double Linear, double Attention)
 {
-    private readonly Dictionary<DType, Tensor> _zeros = [];
-
-    private DirectWork() { }
-
-    /// <summary>Convolutions with filters larger than 1x1.</summary>
-    public double Convolution { get; private set; }
-
-    /// <summary>Convolutions with filters of 1x1.</summary>
-    public double PointConvolution { get; private set; }
-    public double Linear { get; private set; }
-
-    /// <summary>Both products of attention, and products of two computed matrices, which attention written step by step consists of.</summary>
-    public double Attention { get; private set; }
-
     public double Total => Convolution + PointConvolution + Linear + Attention;
 
-    /// <summary>The work of all ops that the function runs on this thread. Values that it reads are zeros.</summary>
-    public static DirectWork Of(Action function)
-    {
-        var work = new DirectWork();
-        using (new TensorScope())
-        using (Executor.Use(work))
-            function();
-        return work;
-    }
+    /// <summary>The work of all ops that the function would run on this thread; nothing is computed.</summary>
+    public static DirectWork Of(Action function) => Of(OpTrace.Follow(function));
 
-    public Tensor Run(Op op, ReadOnlySpan<Tensor> inputs)
+    public static DirectWork Of(OpTrace trace)
     {
-        var specs = new TensorSpec[inputs.Length];
-        for (int i = 0; i < inputs.Length; i++) specs[i] = inputs[i].Spec;
-        TensorSpec result = op.Infer(specs);
-        Count(op, specs, result.Shape);
-        return EagerExecutor.Instance.Run(new Expand(result.Shape), [Zero(result.DType)]);
-    }
-
-    private void Count(Op op, TensorSpec[] inputs, Shape result)
-    {
-        switch (op)
+        var none = new DirectWork(0, 0, 0, 0);
+        return trace.Calls.Aggregate(none, (sum, call) =>
         {
-            case Conv2d:
-                Shape filter = inputs[1].Shape; // [outputs, C, height, width]
-                double products = 2.0 * result.Count * filter[1] * filter[2] * filter[3];
-                if (filter[2] * filter[3] == 1) PointConvolution += products;
-                else Convolution += products;
-                break;
-            case Tensors.Ops.Linear:
-                Linear += 2.0 * result.Count * inputs[1].Shape[1];
-                break;
-            case MatMul:
-                Attention += 2.0 * result.Count * inputs[0].Shape[^1];
-                break;
-            case ScaledDotProductAttention:
-                Attention += 4.0 * result.Count * inputs[1].Shape[2]; // query keyᵀ, then scores value
-                break;
-        }
+            DirectWork work = Of(call);
+            return new DirectWork(sum.Convolution + work.Convolution, sum.PointConvolution + work.PointConvolution, sum.Linear + work.Linear, sum.Attention + work.Attention);
+        });
     }
 
-    private Tensor Zero(DType dtype)
+    public static DirectWork Of(OpCall call)
     {
-        if (!_zeros.TryGetValue(dtype, out Tensor? zero)) _zeros[dtype] = zero = Tensor.FromBytes(new byte[dtype.Size()], new TensorSpec(dtype, Shape.Scalar));
-        return zero;
+        Shape[] inputs = [.. call.Inputs.Select(input => input.Spec.Shape)];
+        double results = call.Result.Shape.Count;
+        return call.Op switch
+        {
+            // The filter is [outputs, C, height, width].
+            Conv2d when inputs[1][2] * inputs[1][3] == 1 => new(0, 2 * results * inputs[1][1], 0, 0),
+            Conv2d => new(2 * results * inputs[1][1] * inputs[1][2] * inputs[1][3], 0, 0, 0),
+            Tensors.Ops.Linear => new(0, 0, 2 * results * inputs[1][1], 0),
+            MatMul => new(0, 0, 0, 2 * results * inputs[0][^1]),
+            ScaledDotProductAttention => new(0, 0, 0, 4 * results * inputs[1][2]), // query keyᵀ, then scores value
+            _ => new(0, 0, 0, 0),
+        };
     }
 }

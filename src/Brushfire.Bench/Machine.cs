@@ -53,6 +53,19 @@ public sealed record Machine(string Processor, int Processors, long MemoryBytes,
         };
     }
 
+    /// <summary>Bytes of the largest cache; a guess where the system does not tell.</summary>
+    public long LastLevelCacheBytes => Caches.Select(Size).Append(SmallestGuess).Max();
+
+    private const long SmallestGuess = 32 << 20;
+
+    // "L3 32768K"
+    private static long Size(string cache)
+    {
+        string text = cache[(cache.LastIndexOf(' ') + 1)..];
+        int shift = text.EndsWith('K') ? 10 : text.EndsWith('M') ? 20 : 0;
+        return long.TryParse(text.TrimEnd('K', 'M'), out long size) ? size << shift : 0;
+    }
+
     private static List<string> ReadCaches()
     {
         var caches = new List<string>();

@@ -83,10 +83,9 @@ public sealed class StepBenchmark
             Tokens = _tokens,
             Seconds = seconds,
             Work = work,
-            PeakBefore = before,
             PeakBytes = Allocator.Statistics.PeakBytes,
             PeakResidentBytes = memory.PeakBytes,
-            PeakAfter = MachinePeak.Measure(),
+            Peaks = new Peaks(before, MachinePeak.Measure()),
         };
     }
 

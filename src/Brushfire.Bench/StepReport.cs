@@ -7,16 +7,13 @@ namespace Brushfire.Bench;
 
 public sealed record StepReport
 {
-    private const double LargestPeakDifference = 0.05;
-
     public required StepBenchmarkOptions Options { get; init; }
     public required int Tokens { get; init; }
 
     /// <summary>Of each measured step, in order.</summary>
     public required IReadOnlyList<double> Seconds { get; init; }
     public required DirectWork Work { get; init; }
-    public required MachinePeak PeakBefore { get; init; }
-    public required MachinePeak PeakAfter { get; init; }
+    public required Peaks Peaks { get; init; }
 
     /// <summary>The most that tensors held at once, weights included.</summary>
     public required long PeakBytes { get; init; }
@@ -24,32 +21,13 @@ public sealed record StepReport
     /// <summary>See <see cref="ResidentMemory"/>.</summary>
     public required long PeakResidentBytes { get; init; }
 
-    public double MedianSeconds
-    {
-        get
-        {
-            double[] sorted = [.. Seconds.Order()];
-            return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
-        }
-    }
-
-    /// <summary>The better one of both measurements.</summary>
-    public MachinePeak Peak => PeakBefore.OperationsPerSecond >= PeakAfter.OperationsPerSecond ? PeakBefore : PeakAfter;
+    public double MedianSeconds => Seconds.Median();
 
     /// <summary>The time that direct arithmetic at peak would take, over the time taken.</summary>
-    public double RatioToDirectLimit => Work.Total / Peak.OperationsPerSecond / MedianSeconds;
+    public double RatioToDirectLimit => Work.Total / Peaks.Best.OperationsPerSecond / MedianSeconds;
 
     /// <summary>Why the numbers must not be used; null where they may.</summary>
-    public string? Invalid
-    {
-        get
-        {
-            double difference = Math.Abs(PeakBefore.OperationsPerSecond - PeakAfter.OperationsPerSecond) / Peak.OperationsPerSecond;
-            return difference > LargestPeakDifference
-                ? $"the peaks before and after differ by {difference:P1}, more than {LargestPeakDifference:P0}: the machine was not quiet"
-                : null;
-        }
-    }
+    public string? Invalid => Peaks.Invalid;
 
     public JsonObject ToJson() => new()
     {
@@ -77,8 +55,8 @@ public sealed record StepReport
             ["attention"] = Work.Attention,
             ["total"] = Work.Total,
         },
-        ["peakBefore"] = ToJson(PeakBefore),
-        ["peakAfter"] = ToJson(PeakAfter),
+        ["peakBefore"] = Peaks.ToJson(Peaks.Before),
+        ["peakAfter"] = Peaks.ToJson(Peaks.After),
         ["ratioToDirectLimit"] = RatioToDirectLimit,
         ["peakBytes"] = PeakBytes,
         ["peakResidentBytes"] = PeakResidentBytes,
@@ -93,8 +71,7 @@ public sealed record StepReport
         yield return $"{Machine.Current.Processor}, {Isas.Current}, {WorkerPool.Threads} threads";
         yield return $"step              median {MedianSeconds:F3} s, minimum {Seconds.Min():F3} s, maximum {Seconds.Max():F3} s of {Seconds.Count}";
         yield return $"direct work       {Work.Total / 1e9:F1} GFLOP: convolution {Work.Convolution / 1e9:F1}, 1x1 {Work.PointConvolution / 1e9:F1}, linear {Work.Linear / 1e9:F1}, attention {Work.Attention / 1e9:F1}";
-        yield return $"peak before       {Describe(PeakBefore)}";
-        yield return $"peak after        {Describe(PeakAfter)}";
+        foreach (string line in Peaks.ToLines()) yield return line;
         yield return $"ratio to limit    {RatioToDirectLimit:F3} (direct work / peak / median)";
         yield return $"tensors           {PeakBytes / 1e9:F2} GB at most";
         yield return $"resident memory   {PeakResidentBytes / 1e9:F2} GB at most without file-backed pages ({ResidentMemory.How})";
@@ -106,16 +83,5 @@ public sealed record StepReport
     {
         AttentionBackend.Math => "math",
         AttentionBackend.MemoryEfficient => "memory-efficient",
-    };
-
-    private static string Describe(MachinePeak peak) =>
-        $"{peak.OperationsPerSecond / 1e9:F1} GFLOP/s by tiles of {peak.Tile}: {peak.OperationsPerCycle:F1} operations a cycle and thread at {peak.CyclesPerSecond / 1e9:F2} GHz";
-
-    private static JsonObject ToJson(MachinePeak peak) => new()
-    {
-        ["operationsPerSecond"] = peak.OperationsPerSecond,
-        ["operationsPerCycle"] = peak.OperationsPerCycle,
-        ["cyclesPerSecond"] = peak.CyclesPerSecond,
-        ["tile"] = peak.Tile,
     };
 }

@@ -11,6 +11,7 @@ namespace Brushfire.Cli;
 /// <param name="Screen">The same place as <paramref name="Talk"/> where it is a terminal, else null.</param>
 internal sealed record Terminal(TextWriter Data, TextWriter Talk, IAnsiConsole? Screen = null)
 {
+    private const int WidestTable = 200;
     private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(1);
 
     public static Terminal OfProcess()
@@ -21,6 +22,14 @@ internal sealed record Terminal(TextWriter Data, TextWriter Talk, IAnsiConsole? 
             : AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         return new Terminal(Console.Out, Console.Error, screen);
 #pragma warning restore RS0030
+    }
+
+    /// <summary>Writes a table as data, in plain characters.</summary>
+    public void WriteTable(Table table)
+    {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Interactive = InteractionSupport.No, Out = new AnsiConsoleOutput(Data) });
+        console.Profile.Width = WidestTable;
+        console.Write(table);
     }
 
     /// <summary>Runs work that tells how many of <paramref name="count"/> steps are done: a bar on a terminal, elsewhere a line at the end and at most one a second before.</summary>

@@ -15,8 +15,18 @@ public static class Isas
     public static Isa Best =>
         Vector512.IsHardwareAccelerated && Avx512F.IsSupported ? Isa.Avx512 : Avx2.IsSupported && Fma.IsSupported ? Isa.Avx2 : Isa.Portable;
 
-    /// <summary>The set in use. It never changes: packed weights and work under way are laid out for it.</summary>
-    public static Isa Current { get; } = Knobs.Isa.Value is { } forced ? Parse(forced) : Best;
+    /// <summary>The set in use. It never changes once it was read: packed weights and work under way are laid out for it.</summary>
+    public static Isa Current => s_current.Value;
+
+    private static readonly Lazy<Isa> s_current = new(() => s_wish ?? (Knobs.Isa.Value is { } forced ? Parse(forced) : Best));
+    private static Isa? s_wish;
+
+    /// <summary>Takes this set, whatever the environment says. False where the process runs with another one already.</summary>
+    public static bool TryForce(Isa isa)
+    {
+        s_wish = isa;
+        return Current == isa;
+    }
 
     private static Isa Parse(string text) => text.ToLowerInvariant() switch
     {

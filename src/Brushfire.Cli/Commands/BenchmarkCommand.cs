@@ -8,7 +8,11 @@ namespace Brushfire.Cli.Commands;
 
 internal sealed class BenchmarkCommand : Command
 {
-    public BenchmarkCommand() : base("benchmark", "Measures the models on this machine.") => Subcommands.Add(new StepBenchmarkCommand());
+    public BenchmarkCommand() : base("benchmark", "Measures the models on this machine.")
+    {
+        Subcommands.Add(new StepBenchmarkCommand());
+        Subcommands.Add(new KernelBenchmarkCommand());
+    }
 }
 
 /// <summary>brushfire benchmark step: times guidance steps of a model's U-Net.</summary>
@@ -40,8 +44,7 @@ internal sealed class StepBenchmarkCommand : ProgramCommand
             BatchSize = values.Whole(_batch, 1, 64) ?? defaults.BatchSize,
             Repeats = values.Whole(_repeat, 1, 1000) ?? defaults.Repeats,
         };
-        string? file = values[_json];
-        if (file is not null && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file)))) values.Add($"--json is '{file}', whose folder does not exist");
+        string? file = values.OutputFile(_json);
         values.SetThreads(_threads);
         values.ThrowIfWrong();
 

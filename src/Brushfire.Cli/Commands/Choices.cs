@@ -9,7 +9,7 @@ namespace Brushfire.Cli.Commands;
 
 internal static class Choices
 {
-    public const string Attention = "auto|math|memory-efficient", Code = "optimized|original";
+    public const string Attention = "auto|math|memory-efficient", Code = "optimized|original", Isa = "avx512|avx2|portable";
 
     /// <summary>Optimized unless original is named.</summary>
     public static AttentionCode ReadCode(this OptionValues values, Option<string?> option) =>
@@ -23,5 +23,20 @@ internal static class Choices
     public static void SetThreads(this OptionValues values, Option<string?> option)
     {
         if (values.Whole(option, 1, 1024) is { } threads) WorkerPool.Threads = threads;
+    }
+
+    /// <summary>Sets the instruction set of the process, where the option is there.</summary>
+    public static void SetIsa(this OptionValues values, Option<string?> option)
+    {
+        if (values.Choice<Isa?>(option, [.. Enum.GetValues<Isa>().Select(isa => (isa.ToString().ToLowerInvariant(), (Isa?)isa))]) is { } isa && !Isas.TryForce(isa))
+            values.Add($"{option.Name} is '{values[option]}', but this process runs with {Isas.Current.ToString().ToLowerInvariant()} already, and weights are packed for it; start another one");
+    }
+
+    /// <summary>A file to be written, in a folder that exists.</summary>
+    public static string? OutputFile(this OptionValues values, Option<string?> option)
+    {
+        if (values[option] is not { } file) return null;
+        if (!Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file)))) values.Add($"{option.Name} is '{file}', whose folder does not exist");
+        return file;
     }
 }

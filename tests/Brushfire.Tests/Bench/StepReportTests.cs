@@ -52,8 +52,7 @@ public sealed class StepReportTests
         Tokens = 77,
         Seconds = seconds,
         Work = s_work,
-        PeakBefore = new MachinePeak(before, 2e9, 2, "tile"),
-        PeakAfter = new MachinePeak(after, 2e9, 2, "tile"),
+        Peaks = new Peaks(new MachinePeak(before, 2e9, 2, "tile"), new MachinePeak(after, 2e9, 2, "tile")),
         PeakBytes = 123,
         PeakResidentBytes = 456,
     };

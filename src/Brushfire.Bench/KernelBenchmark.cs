@@ -1,0 +1,96 @@
+// Measures every distinct unit of work of the models on its own. The units are found by following the models' code, not
+// listed by hand. The peak is measured before and after, the bandwidth beside each unit that is bound by memory.
+
+using Brushfire.Kernels;
+using Brushfire.Tensors;
+
+namespace Brushfire.Bench;
+
+/// <summary>What to measure.</summary>
+public sealed record KernelBenchmarkOptions
+{
+    /// <summary>Takes only units whose part, group, name or shapes contain this text.</summary>
+    public string Filter { get; init; } = "";
+
+    /// <summary>The attention kernel to use; null leaves the choice to the sizes.</summary>
+    public AttentionBackend? Attention { get; init; }
+
+    /// <summary>Measurements of each unit.</summary>
+    public int Repeats { get; init; } = 5;
+}
+
+/// <summary>A distinct unit of a model's part and how often it occurs in one evaluation.</summary>
+public sealed record KernelCase(string Part, string Group, OpUnit Unit, int Count)
+{
+    public bool Contains(string text) => $"{Part} {Group} {Unit.Name} {Unit.Shapes}".Contains(text, StringComparison.OrdinalIgnoreCase);
+}
+
+public sealed class KernelBenchmark
+{
+    // One measurement repeats a unit for at least this long.
+    private const double ShortestSeconds = 0.005;
+    private const int MostRepetitions = 10_000;
+
+    private readonly KernelBenchmarkOptions _options;
+
+    /// <exception cref="BrushfireException">No unit contains the filter's text.</exception>
+    public KernelBenchmark(KernelBenchmarkOptions options)
+    {
+        _options = options;
+        Cases = [.. FindCases().Where(one => one.Contains(options.Filter))];
+        if (Cases.Count == 0) throw new BrushfireException($"No kernel's part, group, name or shapes contain '{options.Filter}'.");
+    }
+
+    public IReadOnlyList<KernelCase> Cases { get; }
+
+    /// <summary>The units of SD1.5: the U-Net at 64x64 latents and batch 2, the VAE's decoder to 512x512 pixels, CLIP on one text; and of SD2.1 the self-attention at the same size.</summary>
+    public static IReadOnlyList<KernelCase> FindCases() =>
+    [
+        .. Distinct("U-Net", ModelPart.Open("sd15", PartKind.UNet, latentSize: (64, 64))),
+        .. Distinct("VAE decoder", ModelPart.Open("sd15", PartKind.Vae, latentSize: (64, 64))),
+        .. Distinct("CLIP", ModelPart.Open("sd15", PartKind.Text)),
+        .. Distinct("SD2.1", ModelPart.Open("sd21", PartKind.UNet, latentSize: (64, 64))).Where(one => one.Group.StartsWith("self-attention", StringComparison.Ordinal)),
+    ];
+
+    /// <summary>The distinct units of a part, in order of first occurrence.</summary>
+    public static IEnumerable<KernelCase> Distinct(string name, ModelPart part) =>
+        OpUnit.Of(part.Follow()).GroupBy(unit => unit.Key, StringComparer.Ordinal).Select(same => new KernelCase(name, OpGroup.Of(same.First(), name), same.First(), same.Count()));
+
+    /// <param name="told">Is told the number of measured units.</param>
+    public KernelReport Run(Action<int>? told = null)
+    {
+        MachinePeak before = MachinePeak.Measure();
+        var rows = new List<KernelRow>();
+        using (_options.Attention is { } backend ? AttentionBackends.Allow(backend) : null)
+        {
+            foreach (KernelCase one in Cases)
+            {
+                rows.Add(Measure(one));
+                told?.Invoke(rows.Count);
+            }
+        }
+
+        return new KernelReport { Options = _options, Rows = rows, Peaks = new Peaks(before, MachinePeak.Measure()) };
+    }
+
+    private KernelRow Measure(KernelCase one)
+    {
+        long span = 2 * Machine.Current.LastLevelCacheBytes;
+        using var scope = new TensorScope();
+        using var run = new UnitRun(one.Unit, span);
+        using CopyRotation? copy = one.Unit.Operations > 0 ? null : new CopyRotation(one.Unit.Bytes / 2, span);
+
+        // The first round packs the weights and compiles; it also tells how often a measurement must repeat.
+        double first = run.Seconds(run.Sets);
+        int repetitions = (int)Math.Clamp(ShortestSeconds / Math.Min(first, run.Seconds(1)), 1, MostRepetitions);
+        copy?.Seconds(1);
+        double[] seconds = new double[_options.Repeats], copySeconds = new double[_options.Repeats];
+        for (int i = 0; i < seconds.Length; i++)
+        {
+            seconds[i] = run.Seconds(repetitions);
+            if (copy is not null) copySeconds[i] = copy.Seconds(repetitions);
+        }
+
+        return new KernelRow(one, seconds, copy is null ? null : copySeconds);
+    }
+}

@@ -1,0 +1,80 @@
+// brushfire benchmark kernels: measures every distinct piece of work of the models on its own.
+
+using System.CommandLine;
+using Brushfire.Bench;
+using Brushfire.Tensors;
+using Spectre.Console;
+
+namespace Brushfire.Cli.Commands;
+
+internal sealed class KernelBenchmarkCommand : ProgramCommand
+{
+    private readonly Option<string?> _filter, _attention, _repeat, _isa, _threads, _json;
+
+    public KernelBenchmarkCommand() : base("kernels", "Times every kernel on each distinct shape of the models against the machine's peaks.")
+    {
+        _filter = AddOption("--filter", "TEXT", "only kernels whose part, group, op or shapes contain the text");
+        _attention = AddOption("--attention", Choices.Attention, "which attention kernel [default: auto]");
+        _repeat = AddOption("--repeat", "N", "measurements of each kernel [default: 5]");
+        _isa = AddOption("--isa", Choices.Isa, "instruction set [default: the best one here]");
+        _threads = AddOption("--threads", "N", "threads that kernels use [default: all processors]");
+        _json = AddOption("--json", "FILE", "also write the report as JSON");
+    }
+
+    public override void Run(OptionValues values, Terminal terminal, CancellationToken cancellation)
+    {
+        var defaults = new KernelBenchmarkOptions();
+        KernelBenchmarkOptions options = defaults with
+        {
+            Filter = values[_filter] ?? defaults.Filter,
+            Attention = values.ReadBackend(_attention),
+            Repeats = values.Whole(_repeat, 1, 1000) ?? defaults.Repeats,
+        };
+        string? file = values.OutputFile(_json);
+        values.SetIsa(_isa);
+        values.SetThreads(_threads);
+        values.ThrowIfWrong();
+
+        var benchmark = new KernelBenchmark(options);
+        KernelReport? report = null;
+        terminal.ShowProgress("kernels", benchmark.Cases.Count, told => report = benchmark.Run(told));
+        terminal.WriteTable(Kernels(report!));
+        terminal.WriteTable(Sums("group", report!.Groups));
+        terminal.WriteTable(Sums("part", report.Parts));
+        foreach (string line in report.ToLines()) terminal.Data.WriteLine(line);
+        if (file is not null) File.WriteAllText(file, Json.Print(report.ToJson()) + "\n");
+        if (report.Peaks.Invalid is { } reason) throw new BrushfireException($"The report is invalid: {reason}.");
+    }
+
+    private static Table Kernels(KernelReport report)
+    {
+        Table table = NewTable(["group", "op", "shapes"], ["count", "ms", "least ms", "speed", "of limit"]);
+        foreach (KernelRow row in report.Rows.OrderBy(row => row.Case.Group, StringComparer.Ordinal))
+        {
+            OpUnit unit = row.Case.Unit;
+            table.AddRow(new[] { row.Case.Group, unit.Name, unit.Shapes, $"{row.Case.Count}", $"{row.MedianSeconds * 1e3:F3}", $"{row.Seconds.Min() * 1e3:F3}", Speed(unit.Operations, unit.Bytes, row.MedianSeconds), $"{report.Fraction(row):F2}" }
+                .Select(Markup.Escape).ToArray());
+        }
+
+        return table;
+    }
+
+    private static Table Sums(string title, IEnumerable<KernelSum> sums)
+    {
+        Table table = NewTable([title], ["count", "ms", "speed", "of limit"]);
+        foreach (KernelSum sum in sums)
+            table.AddRow(Markup.Escape(sum.Name), $"{sum.Count}", $"{sum.Seconds * 1e3:F1}", Speed(sum.Operations, sum.Bytes, sum.Seconds), $"{sum.Fraction:F2}");
+        return table;
+    }
+
+    private static string Speed(double operations, double bytes, double seconds) =>
+        operations > 0 ? $"{operations / seconds / 1e9:F1} GFLOP/s" : $"{bytes / seconds / 1e9:F1} GB/s";
+
+    private static Table NewTable(string[] texts, string[] numbers)
+    {
+        Table table = new Table().Border(TableBorder.Markdown);
+        foreach (string text in texts) table.AddColumn(new TableColumn(text));
+        foreach (string number in numbers) table.AddColumn(new TableColumn(number).RightAligned());
+        return table;
+    }
+}
