@@ -1,15 +1,25 @@
-// Memory that a work item needs for its own duration: one growing, 64-byte-aligned block a thread, kept for reuse.
+// Memory that a work item needs for its own duration, and memory that the items of a launch share: two growing,
+// 64-byte-aligned blocks a thread, kept for reuse.
 
 namespace Brushfire.Kernels;
 
 public static unsafe class Scratch
 {
-    [ThreadStatic] private static Block? t_block;
+    [ThreadStatic] private static Block? t_block, t_shared;
 
     /// <summary>At least <paramref name="bytes"/> bytes, uninitialized, valid until this thread's next call. A work item calls it once and cuts the block itself.</summary>
     public static void* Take(nint bytes)
     {
         Block block = t_block ??= new Block();
+        return block.Take(bytes);
+    }
+
+    /// <summary>
+    /// Likewise for the items of launches: taken before them by the thread that launches, valid until that thread's next call.
+    /// </summary>
+    public static void* TakeShared(nint bytes)
+    {
+        Block block = t_shared ??= new Block();
         return block.Take(bytes);
     }
 

@@ -9,11 +9,25 @@ public static unsafe class Convolution
     /// Convolves input [N, H, W, C]. The epilogue gets output pixels, counted over all images, as rows, and output channels as columns;
     /// the prologue gets input pixels counted likewise, and channels.
     /// </summary>
-    public static void Run<TPrologue, TEpilogue>(in ConvolutionShape shape, float* input, PackedMatrix filter, in TPrologue prologue, in TEpilogue epilogue)
+    public static void Run<TPrologue, TEpilogue>(in ConvolutionShape shape, float* input, PackedMatrix filter, in TPrologue prologue, in TEpilogue epilogue, ConvolutionAlgorithm? algorithm = null)
         where TPrologue : struct, IPrologue where TEpilogue : struct, IEpilogue
     {
         int pixels = checked(shape.Batch * shape.OutputHeight * shape.OutputWidth);
-        if (shape.IsPointwise) Gemm.Run(1, pixels, new MatrixPanels<TPrologue>(input, 0, shape.Channels, 1, prologue), filter, epilogue);
-        else Gemm.Run(1, pixels, new ConvolutionPanels<TPrologue>(shape, input, prologue), filter, epilogue);
+        if (pixels == 0) return;
+        switch (algorithm ?? ConvolutionAlgorithms.Choose(shape, filter.Element))
+        {
+            case ConvolutionAlgorithm.Winograd2:
+                Winograd.Run<WinogradF2, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
+                break;
+            case ConvolutionAlgorithm.Winograd4:
+                Winograd.Run<WinogradF4, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
+                break;
+            case ConvolutionAlgorithm.Direct when shape.IsPointwise:
+                Gemm.Run(1, pixels, new MatrixPanels<TPrologue>(input, 0, shape.Channels, 1, prologue), filter, epilogue);
+                break;
+            case ConvolutionAlgorithm.Direct:
+                Gemm.Run(1, pixels, new ConvolutionPanels<TPrologue>(shape, input, prologue), filter, epilogue);
+                break;
+        }
     }
 }

@@ -1,4 +1,4 @@
-// Convolution against a double loop: kernels, strides, a padding for each side, few and many channels, hooks.
+// Convolution as an implicit Gemm against a double loop: kernels, strides, a padding for each side, few and many channels, hooks.
 
 using Brushfire.Kernels;
 using CsCheck;
@@ -85,83 +85,22 @@ public sealed unsafe class ConvolutionTests
     public void A_prologue_maps_pixels_and_leaves_the_padding_zero(int channels)
     {
         var shape = new ConvolutionShape { Batch = 2, Height = 5, Width = 6, Channels = channels, OutputChannels = 18, KernelHeight = 3, KernelWidth = 3, Top = 1, Left = 1, Bottom = 1, Right = 1 };
-        using var mapped = new Guarded(Input(shape), 1);
-        for (int i = 0; i < mapped.Count; i++) mapped.Pointer[i] = mapped.Pointer[i] * (i % channels) + i / channels;
-        float[] expected = Expected(shape, mapped.Pointer);
-        Close.Relative(expected, Run(shape, new ScaledChannels()), 1e-6);
+        using var mapped = new Guarded(ConvolutionRuns.Input(shape), 1);
+        ScaledChannels.Apply(mapped.Span, channels);
+        float[] expected = ConvolutionRuns.Expected(shape, mapped.Pointer);
+        Close.Relative(expected, ConvolutionRuns.Run(shape, new ScaledChannels(), ConvolutionAlgorithm.Direct), 1e-6);
     }
 
     [Fact]
     public void Any_number_of_threads_gives_the_same_bytes()
     {
-        int before = WorkerPool.Threads;
-        try
-        {
-            var shape = new ConvolutionShape { Batch = 2, Height = 12, Width = 12, Channels = 48, OutputChannels = 100, KernelHeight = 3, KernelWidth = 3, Top = 1, Left = 1, Bottom = 1, Right = 1 };
-            WorkerPool.Threads = 1;
-            float[] one = Run(shape, new NoPrologue());
-            WorkerPool.Threads = 3;
-            Assert.Equal(one, Run(shape, new NoPrologue()));
-        }
-        finally
-        {
-            WorkerPool.Threads = before;
-        }
+        var shape = new ConvolutionShape { Batch = 2, Height = 12, Width = 12, Channels = 48, OutputChannels = 100, KernelHeight = 3, KernelWidth = 3, Top = 1, Left = 1, Bottom = 1, Right = 1 };
+        KernelRuns.SameForAnyThreads(() => ConvolutionRuns.Run(shape, new NoPrologue(), ConvolutionAlgorithm.Direct));
     }
 
     private static void Check(in ConvolutionShape shape)
     {
-        using var input = new Guarded(Input(shape), 1);
-        Close.Absolute(Expected(shape, input.Pointer), Run(shape, new NoPrologue()), 1e-6 * (shape.K + 4), shape.ToString());
-    }
-
-    private static int Input(in ConvolutionShape shape) => shape.Batch * shape.Height * shape.Width * shape.Channels;
-
-    private static float[] Run<TPrologue>(in ConvolutionShape shape, TPrologue prologue) where TPrologue : struct, IPrologue
-    {
-        using var input = new Guarded(Input(shape), 1, 3);
-        using var filter = new Guarded(shape.OutputChannels * shape.K, 2, 1);
-        using var bias = new Guarded(shape.OutputChannels, 3);
-        using var output = new Guarded(shape.Batch * shape.OutputHeight * shape.OutputWidth * shape.OutputChannels, 4, 5);
-        using var panels = new Guarded((int)PackedMatrix.Bytes(shape.K, shape.OutputChannels) / sizeof(float), 5);
-        PackedMatrix packed = PackedMatrix.Pack(panels.Pointer, MatrixSource.Filter(filter.Pointer, shape.OutputChannels, shape.Channels, shape.KernelHeight * shape.KernelWidth));
-        panels.AssertFences();
-        Brushfire.Kernels.Convolution.Run(shape, input.Pointer, packed, prologue, new StoreEpilogue(output.Pointer, 0, shape.OutputChannels, bias.Pointer));
-        output.AssertFences();
-        return output.Span.ToArray();
-    }
-
-    private static float[] Expected(in ConvolutionShape shape, float* input)
-    {
-        using var filter = new Guarded(shape.OutputChannels * shape.K, 2);
-        using var bias = new Guarded(shape.OutputChannels, 3);
-        float[] output = new float[shape.Batch * shape.OutputHeight * shape.OutputWidth * shape.OutputChannels];
-        for (int i = 0; i < output.Length; i++)
-        {
-            int o = i % shape.OutputChannels, pixel = i / shape.OutputChannels;
-            int x = pixel % shape.OutputWidth * shape.StrideX - shape.Left, y = pixel / shape.OutputWidth % shape.OutputHeight * shape.StrideY - shape.Top;
-            int image = pixel / shape.OutputWidth / shape.OutputHeight;
-            double sum = bias.Pointer[o];
-            for (int ky = Math.Max(0, -y); ky < shape.KernelHeight && y + ky < shape.Height; ky++)
-                for (int kx = Math.Max(0, -x); kx < shape.KernelWidth && x + kx < shape.Width; kx++)
-                    for (int c = 0; c < shape.Channels; c++)
-                        sum += (double)input[((image * shape.Height + y + ky) * shape.Width + x + kx) * shape.Channels + c] * filter.Pointer[((o * shape.Channels + c) * shape.KernelHeight + ky) * shape.KernelWidth + kx];
-            output[i] = (float)sum;
-        }
-
-        return output;
-    }
-
-    // pixel value -> value * channel + pixel index
-    private struct ScaledChannels : IPrologue
-    {
-        public readonly nint Row(int batch, nint row) => row;
-
-        public readonly TVector Apply<TSimd, TVector>(TVector value, nint row, int column) where TSimd : struct, ISimd<TVector> where TVector : struct
-        {
-            float* channels = stackalloc float[TSimd.Count];
-            for (int i = 0; i < TSimd.Count; i++) channels[i] = column + i;
-            return TSimd.MultiplyAdd(value, TSimd.Load(channels), TSimd.Broadcast(row));
-        }
+        using var input = new Guarded(ConvolutionRuns.Input(shape), 1);
+        Close.Absolute(ConvolutionRuns.Expected(shape, input.Pointer), ConvolutionRuns.Run(shape, new NoPrologue(), ConvolutionAlgorithm.Direct), 1e-6 * (shape.K + 4), shape.ToString());
     }
 }

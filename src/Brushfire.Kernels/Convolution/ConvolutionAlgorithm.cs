@@ -1,0 +1,30 @@
+// Which way a convolution is computed, chosen by its shape; docs/kernels.md has the numbers behind the rule.
+
+namespace Brushfire.Kernels;
+
+/// <summary>An implicit Gemm, or Winograd's minimal filtering by tiles of 2x2 or 4x4 output pixels.</summary>
+public enum ConvolutionAlgorithm { Direct, Winograd2, Winograd4 }
+
+public static class ConvolutionAlgorithms
+{
+    // With fewer channels than this, transforms cost more than products.
+    private const int MinChannels = 16;
+
+    private static readonly ConvolutionAlgorithm? s_forced = Knobs.Convolution.Value is { } text ? Parse(text) : null;
+
+    /// <summary>The algorithm for a shape and the element type of the packed filter, unless BRUSHFIRE_CONVOLUTION forces one.</summary>
+    public static ConvolutionAlgorithm Choose(in ConvolutionShape shape, ElementKind filter)
+    {
+        if (shape is not { KernelHeight: 3, KernelWidth: 3, StrideY: 1, StrideX: 1 } || filter != ElementKind.Float32) return ConvolutionAlgorithm.Direct;
+        if (s_forced is { } forced) return forced;
+        return Math.Min(shape.Channels, shape.OutputChannels) < MinChannels ? ConvolutionAlgorithm.Direct : ConvolutionAlgorithm.Winograd4;
+    }
+
+    internal static ConvolutionAlgorithm Parse(string text) => text.ToLowerInvariant() switch
+    {
+        "direct" => ConvolutionAlgorithm.Direct,
+        "winograd2" => ConvolutionAlgorithm.Winograd2,
+        "winograd4" => ConvolutionAlgorithm.Winograd4,
+        _ => throw new ArgumentException($"'{text}' is not an algorithm of convolution; {Knobs.Convolution.Name} takes {Knobs.Convolution.Values}."),
+    };
+}

@@ -1,0 +1,92 @@
+// The products of a Winograd convolution and what stands around them: the filter of one panel of output channels is
+// transformed block by block, U = G g Gᵀ, multiplied with the transformed input position by position, and the sums are
+// transformed back, Y = Aᵀ M A, and handed to the epilogue. Filter and sums stay in the second-level cache.
+
+using System.Runtime.CompilerServices;
+
+namespace Brushfire.Kernels;
+
+/// <summary>An item is a block of tiles and a panel of output channels.</summary>
+internal unsafe struct WinogradProducts<TTransform, TEpilogue> : IWork where TTransform : struct, IWinogradTransform where TEpilogue : struct, IEpilogue
+{
+    public ConvolutionShape Shape;
+    public WinogradBlocks Blocks;
+    public TEpilogue Epilogue;
+    public PackedMatrix Filter;
+    public float* Transformed;
+    public int FirstPanel;
+
+    public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        int outputPanel = item % Blocks.OutputPanels, firstPanel = item / Blocks.OutputPanels * Blocks.BlockPanels;
+        int panels = Math.Min(Blocks.BlockPanels, Math.Min(Blocks.ChunkPanels, Kernels.Blocks.Count(Blocks.Tiles, Blocks.MR) - FirstPanel) - firstPanel);
+        if (panels <= 0) return;
+        float* filter = (float*)Scratch.Take((Blocks.FilterFloats + Blocks.ProductFloats + Blocks.OutputFloats) * sizeof(float));
+        float* products = filter + Blocks.FilterFloats, output = products + Blocks.ProductFloats;
+        for (int block = 0; block < Blocks.KBlocks; block++)
+        {
+            int channel = block * Blocks.KC, channels = Math.Min(Blocks.KC, Shape.Channels - channel);
+            TransformFilter<TSimd, TVector>(outputPanel, channel, channels, filter);
+            float* input = Transformed + block * Blocks.InputBlockStride + (nint)firstPanel * channels * Blocks.MR;
+            Multiply<TSimd, TVector>(panels, channels, input, filter, products, accumulate: block > 0);
+        }
+
+        for (int i = 0; i < panels; i++) Finish<TSimd, TVector>(FirstPanel + firstPanel + i, outputPanel, products + i * Blocks.ProductPanelStride, output);
+    }
+
+    [SkipLocalsInit]
+    private readonly void TransformFilter<TSimd, TVector>(int outputPanel, int channel, int channels, float* transformed) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        nint tapStride = (nint)Shape.Channels * Blocks.NR, positionStride = Blocks.FilterPositionStride;
+        float* filter = (float*)Filter.Panels + ((nint)outputPanel * Filter.K + channel) * Blocks.NR;
+        float* rows = stackalloc float[TTransform.Inputs * 3 * TSimd.Count];
+        for (int i = 0; i < channels * Blocks.NR; i += TSimd.Count)
+        {
+            for (int x = 0; x < 3; x++) TTransform.Filter<TSimd, TVector>(filter + i + x * tapStride, 3 * tapStride, rows + x * TSimd.Count, 3 * TSimd.Count);
+            for (int y = 0; y < TTransform.Inputs; y++)
+                TTransform.Filter<TSimd, TVector>(rows + y * 3 * TSimd.Count, TSimd.Count, transformed + i + y * TTransform.Inputs * positionStride, positionStride);
+        }
+    }
+
+    private readonly void Multiply<TSimd, TVector>(int panels, int channels, float* input, float* filter, float* products, bool accumulate) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        nint tile = Blocks.MR * Blocks.NR;
+        for (int position = 0; position < Blocks.Positions; position++, input += Blocks.InputPositionStride, filter += Blocks.FilterPositionStride, products += tile)
+        {
+            for (int i = 0; i < panels; i++)
+                MicroKernel.Run<TSimd, TVector>(channels, input + (nint)i * channels * Blocks.MR, filter, products + i * Blocks.ProductPanelStride, Blocks.NR, accumulate);
+        }
+    }
+
+    private readonly void Finish<TSimd, TVector>(int panel, int outputPanel, float* products, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        int start = panel * Blocks.MR, end = Math.Min(start + Blocks.MR, Blocks.Tiles);
+        for (int r = 0; r < end - start; r++)
+            for (int c = 0; c < Blocks.NR; c += TSimd.Count) TransformTile<TSimd, TVector>(products + r * Blocks.NR + c, output + (nint)r * TTransform.Outputs * Blocks.NR + c);
+
+        int column = outputPanel * Blocks.NR, columns = Math.Min(Blocks.NR, Shape.OutputChannels - column);
+        TileRun run;
+        for (int tile = start; tile < end; tile += run.Tiles)
+        {
+            run = Blocks.Run(tile, end);
+            int pixels = Math.Min(run.Tiles * TTransform.Outputs, Shape.OutputWidth - run.X), lines = Math.Min(TTransform.Outputs, Shape.OutputHeight - run.Y);
+            float* line = output + (nint)(tile - start) * TTransform.Outputs * Blocks.NR;
+            for (int y = 0; y < lines; y++, line += Blocks.OutputRowStride)
+            {
+                nint row = ((nint)run.Image * Shape.OutputHeight + run.Y + y) * Shape.OutputWidth + run.X;
+                Epilogue.Store<TSimd, TVector>(line, Blocks.NR, 0, row, column, pixels, columns);
+            }
+        }
+    }
+
+    [SkipLocalsInit]
+    private readonly void TransformTile<TSimd, TVector>(float* products, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        nint positionStride = Blocks.MR * Blocks.NR;
+        float* rows = stackalloc float[TTransform.Outputs * TTransform.Inputs * TSimd.Count];
+        for (int x = 0; x < TTransform.Inputs; x++)
+            TTransform.Output<TSimd, TVector>(products + x * positionStride, TTransform.Inputs * positionStride, rows + x * TSimd.Count, TTransform.Inputs * TSimd.Count);
+        for (int y = 0; y < TTransform.Outputs; y++)
+            TTransform.Output<TSimd, TVector>(rows + y * TTransform.Inputs * TSimd.Count, TSimd.Count, output + y * Blocks.OutputRowStride, Blocks.NR);
+    }
+}

@@ -1,0 +1,67 @@
+// What tests of convolution share: a run between fences, the double loop that it must agree with, and a prologue.
+
+using Brushfire.Kernels;
+
+namespace Brushfire.Tests.Kernels;
+
+public static unsafe class ConvolutionRuns
+{
+    /// <summary>Numbers of an input.</summary>
+    public static int Input(in ConvolutionShape shape) => shape.Batch * shape.Height * shape.Width * shape.Channels;
+
+    /// <summary>The output for the input of seed 1, the filter of seed 2 and the bias of seed 3.</summary>
+    public static float[] Run<TPrologue>(in ConvolutionShape shape, TPrologue prologue, ConvolutionAlgorithm? algorithm) where TPrologue : struct, IPrologue
+    {
+        using var input = new Guarded(Input(shape), 1, 3);
+        using var filter = new Guarded(shape.OutputChannels * shape.K, 2, 1);
+        using var bias = new Guarded(shape.OutputChannels, 3);
+        using var output = new Guarded(shape.Batch * shape.OutputHeight * shape.OutputWidth * shape.OutputChannels, 4, 5);
+        using var panels = new Guarded((int)PackedMatrix.Bytes(shape.K, shape.OutputChannels) / sizeof(float), 5);
+        PackedMatrix packed = PackedMatrix.Pack(panels.Pointer, MatrixSource.Filter(filter.Pointer, shape.OutputChannels, shape.Channels, shape.KernelHeight * shape.KernelWidth));
+        panels.AssertFences();
+        Brushfire.Kernels.Convolution.Run(shape, input.Pointer, packed, prologue, new StoreEpilogue(output.Pointer, 0, shape.OutputChannels, bias.Pointer), algorithm);
+        output.AssertFences();
+        return output.Span.ToArray();
+    }
+
+    /// <summary>What <see cref="Run"/> should give.</summary>
+    public static float[] Expected(in ConvolutionShape shape, float* input)
+    {
+        using var filter = new Guarded(shape.OutputChannels * shape.K, 2);
+        using var bias = new Guarded(shape.OutputChannels, 3);
+        float[] output = new float[shape.Batch * shape.OutputHeight * shape.OutputWidth * shape.OutputChannels];
+        for (int i = 0; i < output.Length; i++)
+        {
+            int o = i % shape.OutputChannels, pixel = i / shape.OutputChannels;
+            int x = pixel % shape.OutputWidth * shape.StrideX - shape.Left, y = pixel / shape.OutputWidth % shape.OutputHeight * shape.StrideY - shape.Top;
+            int image = pixel / shape.OutputWidth / shape.OutputHeight;
+            double sum = bias.Pointer[o];
+            for (int ky = Math.Max(0, -y); ky < shape.KernelHeight && y + ky < shape.Height; ky++)
+                for (int kx = Math.Max(0, -x); kx < shape.KernelWidth && x + kx < shape.Width; kx++)
+                    for (int c = 0; c < shape.Channels; c++)
+                        sum += (double)input[((image * shape.Height + y + ky) * shape.Width + x + kx) * shape.Channels + c] * filter.Pointer[((o * shape.Channels + c) * shape.KernelHeight + ky) * shape.KernelWidth + kx];
+            output[i] = (float)sum;
+        }
+
+        return output;
+    }
+}
+
+/// <summary>A pixel's values times their channel's number plus the pixel's number: tells whether a prologue gets the right places.</summary>
+public unsafe struct ScaledChannels : IPrologue
+{
+    /// <summary>The same mapping of a whole image.</summary>
+    public static void Apply(Span<float> image, int channels)
+    {
+        for (int i = 0; i < image.Length; i++) image[i] = image[i] * (i % channels) + i / channels;
+    }
+
+    public readonly nint Row(int batch, nint row) => row;
+
+    public readonly TVector Apply<TSimd, TVector>(TVector value, nint row, int column) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        float* channels = stackalloc float[TSimd.Count];
+        for (int i = 0; i < TSimd.Count; i++) channels[i] = column + i;
+        return TSimd.MultiplyAdd(value, TSimd.Load(channels), TSimd.Broadcast(row));
+    }
+}
