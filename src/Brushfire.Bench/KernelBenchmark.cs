@@ -46,9 +46,9 @@ public sealed class KernelBenchmark
     /// <summary>The units of SD1.5: the U-Net at 64x64 latents and batch 2, the VAE's decoder to 512x512 pixels, CLIP on one text; and of SD2.1 the self-attention at the same size.</summary>
     public static IReadOnlyList<KernelCase> FindCases() =>
     [
-        .. Distinct("U-Net", ModelPart.Open("sd15", PartKind.UNet, latentSize: (64, 64))),
-        .. Distinct("VAE decoder", ModelPart.Open("sd15", PartKind.Vae, latentSize: (64, 64))),
-        .. Distinct("CLIP", ModelPart.Open("sd15", PartKind.Text)),
+        .. Distinct(ModelPart.Title(PartKind.UNet), ModelPart.Open("sd15", PartKind.UNet, latentSize: (64, 64))),
+        .. Distinct(ModelPart.Title(PartKind.Vae), ModelPart.Open("sd15", PartKind.Vae, latentSize: (64, 64))),
+        .. Distinct(ModelPart.Title(PartKind.Text), ModelPart.Open("sd15", PartKind.Text)),
         .. Distinct("SD2.1", ModelPart.Open("sd21", PartKind.UNet, latentSize: (64, 64))).Where(one => one.Group.StartsWith("self-attention", StringComparison.Ordinal)),
     ];
 

@@ -40,7 +40,15 @@ public sealed class ModelPart
         PartKind.Text => "text",
     };
 
-    /// <summary>Latents in one evaluation unless others are asked for: the U-Net's for one picture with guidance.</summary>
+    /// <summary>As in tables.</summary>
+    public static string Title(PartKind kind) => kind switch
+    {
+        PartKind.UNet => "U-Net",
+        PartKind.Vae => "VAE decoder",
+        PartKind.Text => "CLIP",
+    };
+
+    /// <summary>Latents or texts in one evaluation unless others are asked for: the U-Net's for one picture with guidance.</summary>
     public static int DefaultBatchSize(PartKind kind) => kind == PartKind.UNet ? 2 : 1;
 
     /// <param name="model">What <see cref="ModelSource.Open"/> takes.</param>

@@ -1,14 +1,10 @@
-// Times guidance steps: evaluations of the U-Net with the conditional and the unconditional half in one batch. Every step
-// has new latents and another timestep; one step before the measured ones loads and packs the weights. The machine's
-// peak is measured before and after, so that the ratio to it is of this run and this machine.
+// Times steps of one part of a model: guidance steps of the U-Net (the conditional and the unconditional half in one batch),
+// pictures of the VAE's decoder, texts of the encoder. Every step has new inputs; one step before the measured ones loads
+// and packs the weights. The machine's peak is measured before and after, so that the ratio to it is of this run.
 
 using System.Diagnostics;
 using Brushfire.Kernels;
-using Brushfire.Models.Catalog;
-using Brushfire.Models.Clip;
 using Brushfire.Models.Layers;
-using Brushfire.Models.UNet;
-using Brushfire.Models.Weights;
 using Brushfire.Tensors;
 
 namespace Brushfire.Bench;
@@ -17,6 +13,7 @@ namespace Brushfire.Bench;
 public sealed record StepBenchmarkOptions
 {
     public string Model { get; init; } = "sd15";
+    public PartKind Part { get; init; } = PartKind.UNet;
     public AttentionCode Code { get; init; } = AttentionCode.Optimized;
 
     /// <summary>The attention kernel to use; null leaves the choice to the sizes.</summary>
@@ -25,38 +22,30 @@ public sealed record StepBenchmarkOptions
     /// <summary>Size of the latents; null takes the size that the model was trained on.</summary>
     public (int Width, int Height)? LatentSize { get; init; }
 
-    /// <summary>Latents in one evaluation; 2 for a picture with guidance.</summary>
-    public int BatchSize { get; init; } = 2;
+    /// <summary>Latents or texts in one evaluation; null takes <see cref="ModelPart.DefaultBatchSize"/>.</summary>
+    public int? BatchSize { get; init; }
 
     /// <summary>Measured steps.</summary>
     public int Repeats { get; init; } = 5;
+
+    /// <summary>Times every op of the measured steps too.</summary>
+    public bool ByOp { get; init; }
 }
 
 public sealed class StepBenchmark
 {
-    private const int Timesteps = 1000;
-
     private readonly StepBenchmarkOptions _options;
-    private readonly UNetConfig _config;
-    private readonly ConditionalUNet _unet;
-    private readonly (int Width, int Height) _size;
-    private readonly int _tokens;
+    private readonly ModelPart _part;
 
     /// <exception cref="BrushfireException">There is no such model, or it is none that this benchmark can feed.</exception>
     public StepBenchmark(StepBenchmarkOptions options)
     {
         _options = options;
-        ModelSource model = ModelSource.Open(options.Model);
-        ModelComponent component = model["unet"];
-        _tokens = ClipConfig.Read(model["text_encoder"].Config, withProjection: false).ContextLength;
-        _config = UNetConfig.Read(component.Config);
-        _unet = new ConditionalUNet(_config, component.OpenWeights(), options.Code);
-        _size = options.LatentSize ?? (_config.SampleSize, _config.SampleSize);
-        if (_config.AdditionTimeChannels is not null) throw new BrushfireException($"{options.Model}: its U-Net takes sizes and crops beside the text (SDXL), which this benchmark does not feed.");
+        _part = ModelPart.Open(options.Model, options.Part, options.Code, options.LatentSize, options.BatchSize);
     }
 
     /// <summary>The direct work of one step, by the ops that it consists of.</summary>
-    public DirectWork CountWork() => DirectWork.Of(() => Step(0));
+    public DirectWork CountWork() => DirectWork.Of(_part.Follow());
 
     /// <summary>Measures.</summary>
     /// <param name="told">Is told the number of finished steps, the one that loads included.</param>
@@ -67,21 +56,24 @@ public sealed class StepBenchmark
         using var memory = new ResidentMemory();
         Allocator.ResetPeak();
         double[] seconds = new double[_options.Repeats];
+        var traces = new List<OpTrace>();
         using (_options.Attention is { } backend ? AttentionBackends.Allow(backend) : null)
         {
             for (int i = 0; i <= _options.Repeats; i++)
             {
-                double time = Step(i);
+                (double time, OpTrace? trace) = Step(i);
                 if (i > 0) seconds[i - 1] = time;
+                if (i > 0 && trace is not null) traces.Add(trace);
                 told?.Invoke(i + 1);
             }
         }
 
         return new StepReport
         {
-            Options = _options with { LatentSize = _size },
-            Tokens = _tokens,
+            Options = _options with { LatentSize = _part.LatentSize, BatchSize = _part.BatchSize },
+            Tokens = _part.Tokens,
             Seconds = seconds,
+            Ops = traces.Count > 0 ? new OpTimes(traces, ModelPart.Title(_part.Kind)) : null,
             Work = work,
             PeakBytes = Allocator.Statistics.PeakBytes,
             PeakResidentBytes = memory.PeakBytes,
@@ -89,17 +81,15 @@ public sealed class StepBenchmark
         };
     }
 
-    // Seconds of one step; making its inputs is not counted.
-    private double Step(int index)
+    // Making the inputs is not timed.
+    private (double Seconds, OpTrace? Trace) Step(int index)
     {
         using var scope = new TensorScope();
-        int batch = _options.BatchSize;
-        var input = new UNetInput(
-            FormulaWeights.Input($"benchmark.latents.{index}", [batch, _size.Height, _size.Width, _config.InputChannels], 1.7f),
-            Tensor.Full([batch], Timesteps - 1 - index * 37 % Timesteps),
-            FormulaWeights.Input("benchmark.context", [batch, _tokens, _config.ContextChannels], 1));
+        Tensor[] inputs = _part.Inputs(index);
+        OpTrace? trace = null;
         long start = Stopwatch.GetTimestamp();
-        _unet.Call(input);
-        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+        if (_options.ByOp) trace = OpTrace.Time(() => _part.Run(inputs), inputs);
+        else _part.Run(inputs);
+        return (Stopwatch.GetElapsedTime(start).TotalSeconds, trace);
     }
 }

@@ -8,10 +8,15 @@ namespace Brushfire.Bench;
 public sealed record StepReport
 {
     public required StepBenchmarkOptions Options { get; init; }
-    public required int Tokens { get; init; }
+
+    /// <summary>Null where the part sees no text.</summary>
+    public required int? Tokens { get; init; }
 
     /// <summary>Of each measured step, in order.</summary>
     public required IReadOnlyList<double> Seconds { get; init; }
+
+    /// <summary>Null where ops were not timed.</summary>
+    public OpTimes? Ops { get; init; }
     public required DirectWork Work { get; init; }
     public required Peaks Peaks { get; init; }
 
@@ -33,6 +38,7 @@ public sealed record StepReport
     {
         ["benchmark"] = "step",
         ["model"] = Options.Model,
+        ["part"] = ModelPart.Name(Options.Part),
         ["code"] = Options.Code.ToString().ToLowerInvariant(),
         ["attention"] = Options.Attention is { } backend ? Name(backend) : "auto",
         ["precision"] = "fp32",
@@ -58,6 +64,7 @@ public sealed record StepReport
         ["peakBefore"] = Peaks.ToJson(Peaks.Before),
         ["peakAfter"] = Peaks.ToJson(Peaks.After),
         ["ratioToDirectLimit"] = RatioToDirectLimit,
+        ["byOp"] = Ops?.ToJson(),
         ["peakBytes"] = PeakBytes,
         ["peakResidentBytes"] = PeakResidentBytes,
         ["peakResidentMeasuredBy"] = ResidentMemory.How,
@@ -67,7 +74,8 @@ public sealed record StepReport
 
     public IEnumerable<string> ToLines()
     {
-        yield return $"{Options.Model}, {Options.Code} code, attention {(Options.Attention is { } backend ? Name(backend) : "auto")}, float32: batch {Options.BatchSize}, latents {Options.LatentSize?.Width}x{Options.LatentSize?.Height}, {Tokens} tokens";
+        string size = Options.LatentSize is { } latents ? $", latents {latents.Width}x{latents.Height}" : "", tokens = Tokens is { } count ? $", {count} tokens" : "";
+        yield return $"{Options.Model}, {ModelPart.Title(Options.Part)}, {Options.Code} code, attention {(Options.Attention is { } backend ? Name(backend) : "auto")}, float32: batch {Options.BatchSize}{size}{tokens}";
         yield return $"{Machine.Current.Processor}, {Isas.Current}, {WorkerPool.Threads} threads";
         yield return $"step              median {MedianSeconds:F3} s, minimum {Seconds.Min():F3} s, maximum {Seconds.Max():F3} s of {Seconds.Count}";
         yield return $"direct work       {Work.Total / 1e9:F1} GFLOP: convolution {Work.Convolution / 1e9:F1}, 1x1 {Work.PointConvolution / 1e9:F1}, linear {Work.Linear / 1e9:F1}, attention {Work.Attention / 1e9:F1}";

@@ -16,9 +16,8 @@ public static class Isas
         Vector512.IsHardwareAccelerated && Avx512F.IsSupported ? Isa.Avx512 : Avx2.IsSupported && Fma.IsSupported ? Isa.Avx2 : Isa.Portable;
 
     /// <summary>The set in use. It never changes once it was read: packed weights and work under way are laid out for it.</summary>
-    public static Isa Current => s_current.Value;
+    public static Isa Current => Choice.Made;
 
-    private static readonly Lazy<Isa> s_current = new(() => s_wish ?? (Knobs.Isa.Value is { } forced ? Parse(forced) : Best));
     private static Isa? s_wish;
 
     /// <summary>Takes this set, whatever the environment says. False where the process runs with another one already.</summary>
@@ -26,6 +25,14 @@ public static class Isas
     {
         s_wish = isa;
         return Current == isa;
+    }
+
+    // Made when Current is read first, not before.
+    private static class Choice
+    {
+        public static readonly Isa Made = s_wish ?? (Knobs.Isa.Value is { } forced ? Parse(forced) : Best);
+
+        static Choice() { }
     }
 
     private static Isa Parse(string text) => text.ToLowerInvariant() switch

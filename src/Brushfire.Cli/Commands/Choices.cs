@@ -29,7 +29,7 @@ internal static class Choices
     public static void SetIsa(this OptionValues values, Option<string?> option)
     {
         if (values.Choice<Isa?>(option, [.. Enum.GetValues<Isa>().Select(isa => (isa.ToString().ToLowerInvariant(), (Isa?)isa))]) is { } isa && !Isas.TryForce(isa))
-            values.Add($"{option.Name} is '{values[option]}', but this process runs with {Isas.Current.ToString().ToLowerInvariant()} already, and weights are packed for it; start another one");
+            values.Add($"{option.Name} is '{values[option]}', but this process already runs with {Isas.Current.ToString().ToLowerInvariant()}; start another one");
     }
 
     /// <summary>A file to be written, in a folder that exists.</summary>

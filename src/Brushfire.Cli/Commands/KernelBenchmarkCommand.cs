@@ -48,12 +48,11 @@ internal sealed class KernelBenchmarkCommand : ProgramCommand
 
     private static Table Kernels(KernelReport report)
     {
-        Table table = NewTable(["group", "op", "shapes"], ["count", "ms", "least ms", "speed", "of limit"]);
+        Table table = Tables.New(["group", "op", "shapes"], ["count", "ms", "least ms", "speed", "of limit"]);
         foreach (KernelRow row in report.Rows.OrderBy(row => row.Case.Group, StringComparer.Ordinal))
         {
             OpUnit unit = row.Case.Unit;
-            table.AddRow(new[] { row.Case.Group, unit.Name, unit.Shapes, $"{row.Case.Count}", $"{row.MedianSeconds * 1e3:F3}", $"{row.Seconds.Min() * 1e3:F3}", Speed(unit.Operations, unit.Bytes, row.MedianSeconds), $"{report.Fraction(row):F2}" }
-                .Select(Markup.Escape).ToArray());
+            table.AddTexts(row.Case.Group, unit.Name, unit.Shapes, $"{row.Case.Count}", $"{row.MedianSeconds * 1e3:F3}", $"{row.Seconds.Min() * 1e3:F3}", Tables.Speed(unit.Operations, unit.Bytes, row.MedianSeconds), $"{report.Fraction(row):F2}");
         }
 
         return table;
@@ -61,20 +60,9 @@ internal sealed class KernelBenchmarkCommand : ProgramCommand
 
     private static Table Sums(string title, IEnumerable<KernelSum> sums)
     {
-        Table table = NewTable([title], ["count", "ms", "speed", "of limit"]);
+        Table table = Tables.New([title], ["count", "ms", "speed", "of limit"]);
         foreach (KernelSum sum in sums)
-            table.AddRow(Markup.Escape(sum.Name), $"{sum.Count}", $"{sum.Seconds * 1e3:F1}", Speed(sum.Operations, sum.Bytes, sum.Seconds), $"{sum.Fraction:F2}");
-        return table;
-    }
-
-    private static string Speed(double operations, double bytes, double seconds) =>
-        operations > 0 ? $"{operations / seconds / 1e9:F1} GFLOP/s" : $"{bytes / seconds / 1e9:F1} GB/s";
-
-    private static Table NewTable(string[] texts, string[] numbers)
-    {
-        Table table = new Table().Border(TableBorder.Markdown);
-        foreach (string text in texts) table.AddColumn(new TableColumn(text));
-        foreach (string number in numbers) table.AddColumn(new TableColumn(number).RightAligned());
+            table.AddTexts(sum.Name, $"{sum.Count}", $"{sum.Seconds * 1e3:F1}", Tables.Speed(sum.Operations, sum.Bytes, sum.Seconds), $"{sum.Fraction:F2}");
         return table;
     }
 }

@@ -47,14 +47,8 @@ public sealed class KernelBenchmarkTests
     }
 
     [Fact]
-    public void A_small_filter_measures_only_what_it_names()
-    {
-        var benchmark = new KernelBenchmark(new KernelBenchmarkOptions { Filter = "f32[2,1280]", Repeats = 2 });
-        Assert.All(benchmark.Cases, one => Assert.Contains("f32[2,1280]", one.Unit.Shapes));
-        KernelReport report = benchmark.Run();
-        Assert.Equal(benchmark.Cases, report.Rows.Select(row => row.Case));
-        Assert.All(report.Rows, row => Assert.True(row.Seconds.Count == 2 && row.MedianSeconds > 0 && report.Fraction(row) > 0));
-    }
+    public void A_filter_takes_what_it_names() =>
+        Assert.All(new KernelBenchmark(new KernelBenchmarkOptions { Filter = "F32[2,1280]" }).Cases, one => Assert.Contains("f32[2,1280]", one.Unit.Shapes));
 
     [Fact]
     public void A_filter_without_a_match_is_refused() =>

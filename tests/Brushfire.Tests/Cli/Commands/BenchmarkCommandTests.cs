@@ -1,0 +1,79 @@
+// The benchmark commands: a small run of each, and what they refuse.
+
+using System.Text.Json.Nodes;
+using Brushfire.Cli;
+using Brushfire.Kernels;
+
+namespace Brushfire.Tests.Cli.Commands;
+
+public sealed class BenchmarkCommandTests
+{
+    // A shared machine may spoil a report, which is told at the end; the report is written all the same.
+    private static ProgramRun Measure(params string[] arguments)
+    {
+        ProgramRun run = ProgramRun.Of(arguments);
+        Assert.True(run.ExitCode == CommandLine.Success || run.Talk.Contains("the machine was not quiet", StringComparison.Ordinal), run.Talk);
+        return run;
+    }
+
+    [Fact]
+    public void A_step_of_a_part_is_told_with_a_table_by_op()
+    {
+        using var folder = new TempFolder();
+        string file = folder["step.json"];
+        ProgramRun run = Measure("benchmark", "step", "--model", "emoji", "--part", "vae", "--by-op", "--repeat", "2", "--threads", "1", "--json", file);
+        Assert.Contains("| group ", run.Data);
+        Assert.Contains("| linear", run.Data);
+        Assert.Contains("ratio to limit", run.Data);
+        JsonObject json = JsonNode.Parse(File.ReadAllText(file))!.AsObject();
+        Assert.Equal("vae", json["part"]!.GetValue<string>());
+        Assert.Equal(1, json["threads"]!.GetValue<int>());
+        Assert.Equal(2, json["seconds"]!.AsArray().Count);
+        double ops = json["byOp"]!["milliseconds"]!.GetValue<double>(), step = json["medianSeconds"]!.GetValue<double>() * 1e3;
+        Assert.InRange(ops, 0.2 * step, 1.5 * step);
+    }
+
+    [Fact]
+    public void Kernels_are_told_by_shape_and_in_sums()
+    {
+        using var folder = new TempFolder();
+        string file = folder["kernels.json"];
+        ProgramRun run = Measure("benchmark", "kernels", "--filter", "f32[1,77,768]", "--repeat", "1", "--json", file);
+        Assert.Contains("layer norm", run.Data);
+        Assert.Contains("| part ", run.Data);
+        JsonObject json = JsonNode.Parse(File.ReadAllText(file))!.AsObject();
+        Assert.Equal("f32[1,77,768]", json["filter"]!.GetValue<string>());
+        Assert.All(json["kernels"]!.AsArray(), row =>
+        {
+            Assert.Contains("f32[1,77,768]", row!["shapes"]!.GetValue<string>());
+            Assert.True(row["milliseconds"]!.GetValue<double>() > 0 && row["fraction"]!.GetValue<double>() > 0);
+        });
+    }
+
+    [Theory]
+    [InlineData("kernels --repeat 0", "--repeat is '0' and must be a whole number from 1 to 1000")]
+    [InlineData("kernels --isa sse", "--isa is 'sse' and must be one of portable, avx2, avx512")]
+    [InlineData("kernels --json no/such/folder/file", "--json is 'no/such/folder/file', whose folder does not exist")]
+    [InlineData("step --part encoder", "--part is 'encoder' and must be one of unet, vae, text")]
+    [InlineData("step --size 64", "--size is '64' and must be two numbers from 1 to 1024, such as 64x64")]
+    public void What_makes_no_sense_is_refused(string line, string expected)
+    {
+        ProgramRun run = ProgramRun.Of(["benchmark", .. line.Split(' ')]);
+        Assert.Equal(CommandLine.Usage, run.ExitCode);
+        Assert.Equal($"brushfire: {expected}", Assert.Single(run.Lines));
+    }
+
+    [Fact]
+    public void A_filter_without_a_match_is_told() =>
+        Assert.Contains("'no such kernel'", Assert.Single(ProgramRun.Of("benchmark", "kernels", "--filter", "no such kernel").Lines));
+
+    [Fact]
+    public void Another_instruction_set_than_the_one_in_use_is_refused_and_the_same_one_taken()
+    {
+        Isa other = Isas.Current == Isa.Portable ? Isa.Avx2 : Isa.Portable;
+        ProgramRun run = ProgramRun.Of("benchmark", "step", "--isa", other.ToString().ToLowerInvariant());
+        Assert.Equal(CommandLine.Usage, run.ExitCode);
+        Assert.Contains($"already runs with {Isas.Current.ToString().ToLowerInvariant()}", Assert.Single(run.Lines));
+        Assert.True(Isas.TryForce(Isas.Current));
+    }
+}
