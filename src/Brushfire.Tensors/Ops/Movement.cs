@@ -30,59 +30,59 @@ public sealed record Reshape(Shape Shape) : Op
     internal override Tensor Execute(ReadOnlySpan<Tensor> inputs, TensorSpec result)
     {
         Tensor input = inputs[0];
-        if (ViewStrides(input, result.Shape) is { } strides) return input.View(result.Shape, strides, input.Offset);
+        if (ViewStrides(input.Shape, input.Strides, result.Shape) is { } strides) return input.View(result.Shape, strides, input.Offset);
         using Tensor contiguous = input.Contiguous();
         return contiguous.View(result.Shape, result.Shape.RowMajor(), contiguous.Offset);
     }
 
-    // Runs of old axes that are contiguous among themselves may be cut in new ways; null where a copy is needed.
-    private static Strides? ViewStrides(Tensor input, Shape shape)
+    /// <summary>Strides that show memory of one shape and strides under another shape: runs of old axes that are contiguous among themselves may be cut in new ways; null where a copy is needed.</summary>
+    internal static Strides? ViewStrides(Shape from, Strides strides, Shape to)
     {
-        if (input.IsContiguous || shape.Count == 0) return shape.RowMajor();
-        Span<long> strides = stackalloc long[shape.Rank];
+        if (to.Count == 0) return to.RowMajor();
+        Span<long> result = stackalloc long[to.Rank];
         int oldAxis = 0, newAxis = 0;
-        while (oldAxis < input.Rank && newAxis < shape.Rank)
+        while (oldAxis < from.Rank && newAxis < to.Rank)
         {
             // A run: the fewest axes on both sides with the same product.
             int oldStart = oldAxis, newStart = newAxis;
-            long oldCount = input.Shape[oldAxis++], newCount = shape[newAxis++];
+            long oldCount = from[oldAxis++], newCount = to[newAxis++];
             while (oldCount != newCount)
             {
-                if (oldCount < newCount) oldCount *= input.Shape[oldAxis++];
-                else newCount *= shape[newAxis++];
+                if (oldCount < newCount) oldCount *= from[oldAxis++];
+                else newCount *= to[newAxis++];
             }
 
-            if (!Joined(input, oldStart, oldAxis)) return null;
-            long stride = input.Strides[LastWide(input, oldStart, oldAxis)];
+            if (!Joined(from, strides, oldStart, oldAxis)) return null;
+            long stride = strides[LastWide(from, oldStart, oldAxis)];
             for (int axis = newAxis - 1; axis >= newStart; axis--)
             {
-                strides[axis] = stride;
-                stride *= shape[axis];
+                result[axis] = stride;
+                stride *= to[axis];
             }
         }
 
         // What is left on either side has size 1.
-        for (; newAxis < shape.Rank; newAxis++) strides[newAxis] = 1;
-        return new Strides(strides);
+        for (; newAxis < to.Rank; newAxis++) result[newAxis] = 1;
+        return new Strides(result);
     }
 
-    private static bool Joined(Tensor input, int start, int end)
+    private static bool Joined(Shape shape, Strides strides, int start, int end)
     {
         int inner = -1;
         for (int axis = end - 1; axis >= start; axis--)
         {
-            if (input.Shape[axis] == 1) continue;
-            if (inner >= 0 && input.Strides[axis] != input.Strides[inner] * input.Shape[inner]) return false;
+            if (shape[axis] == 1) continue;
+            if (inner >= 0 && strides[axis] != strides[inner] * shape[inner]) return false;
             inner = axis;
         }
 
         return true;
     }
 
-    private static int LastWide(Tensor input, int start, int end)
+    private static int LastWide(Shape shape, int start, int end)
     {
         for (int axis = end - 1; axis > start; axis--)
-            if (input.Shape[axis] != 1) return axis;
+            if (shape[axis] != 1) return axis;
         return start;
     }
 }

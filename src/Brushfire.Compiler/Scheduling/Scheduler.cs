@@ -1,0 +1,243 @@
+// Forms fusion groups: which nodes run in one kernel, and which values are therefore never written to memory.
+//
+// Nodes are visited from the last to the first, so that all users of a node are in their groups already. A node joins the
+// group of its users where they all are in one group (groups that do not depend on each other may be merged for that) and
+// the group can compute it; otherwise it starts a group of its own and its value is written. A node that joins has
+// no user outside, so no path can leave a group and enter it again.
+//
+// A group's domain is rows x columns. A node is full (one value an element) or of rows (one value a row).
+
+using System.Collections.Immutable;
+using Brushfire.Compiler.Graphs;
+using Brushfire.Tensors;
+using Brushfire.Tensors.Ops;
+
+namespace Brushfire.Compiler.Scheduling;
+
+internal sealed class Scheduler
+{
+    private readonly Graph _graph;
+    private readonly View[] _views;
+    private readonly List<(Node User, int Operand)>[] _users;
+    private readonly HashSet<Node> _written = [];
+    private readonly Forming?[] _groups;
+
+    private Scheduler(Graph graph)
+    {
+        _graph = graph;
+        _views = new View[graph.Nodes.Length];
+        _users = new List<(Node, int)>[graph.Nodes.Length];
+        _groups = new Forming?[graph.Nodes.Length];
+    }
+
+    /// <summary>The graph's fusion groups in an order in which they can run.</summary>
+    public static Schedule Run(Graph graph)
+    {
+        var scheduler = new Scheduler(graph);
+        scheduler.LookThroughMovement();
+        for (int i = graph.Nodes.Length - 1; i >= 0; i--)
+            if (scheduler.Computes(graph.Nodes[i])) scheduler.Place(graph.Nodes[i]);
+        ImmutableArray<FusionGroup> groups = scheduler.Finish();
+        return new Schedule(graph, groups, [.. graph.Outputs.Select(output => scheduler._views[output.Index])]);
+    }
+
+    // Each node as a view of the nearest node that computes, copies or is a leaf; and who reads that one.
+    private void LookThroughMovement()
+    {
+        foreach (Node node in _graph.Nodes)
+        {
+            View view = node.Op is Reshape or Permute or Slice or Expand && _views[node.Inputs[0].Index].Move(node.Op, node.Shape) is { } moved ? moved : View.Whole(node);
+            if (_graph.IsOutput(node) && (!view.IsWhole || view.Base.IsLeaf)) view = View.Whole(node);
+            _views[node.Index] = view;
+            _users[node.Index] = [];
+            if (_graph.IsOutput(node)) _written.Add(view.Base);
+            if (!Computes(node)) continue;
+            for (int i = 0; i < node.Inputs.Length; i++) _users[_views[node.Inputs[i].Index].Base.Index].Add((node, i));
+        }
+    }
+
+    private bool Computes(Node node) => !node.IsLeaf && _views[node.Index].Base == node;
+
+    private void Place(Node node)
+    {
+        Forming? group = _written.Contains(node) ? null : GroupOfUsers(node);
+        if (group is null || !Join(group, node))
+        {
+            group = new Forming(node, Fuses(node)) { Anchor = IsContraction(node) ? node : null };
+            if (group.Fuses && node.Op is Reduce) group.Rebase(node.Shape.Count, node.Inputs[0].Shape[^1]);
+        }
+
+        Assign(node, group);
+    }
+
+    private void Assign(Node node, Forming group)
+    {
+        group.Nodes.Add(node);
+        _groups[node.Index] = group;
+    }
+
+    // The one group that all users are in, made of several if that is possible.
+    private Forming? GroupOfUsers(Node node)
+    {
+        List<Forming> groups = [.. _users[node.Index].Select(use => _groups[use.User.Index]!).Distinct()];
+        if (groups.Count == 0 || groups.Exists(group => !group.Fuses)) return null;
+        if (groups.Count == 1) return groups[0];
+        if (groups.Exists(group => group.Anchor is not null || group.Elements != groups[0].Elements) || !Independent(groups)) return null;
+        foreach (Node moved in groups.Skip(1).SelectMany(group => group.Nodes).ToArray()) Assign(moved, groups[0]);
+        foreach (Forming other in groups.Skip(1)) groups[0].Columns = Math.Max(groups[0].Columns, other.Columns);
+        return groups[0];
+    }
+
+    private bool Independent(List<Forming> groups)
+    {
+        foreach (Forming group in groups)
+        {
+            var open = new Stack<Node>(group.Nodes);
+            HashSet<Node> seen = [.. group.Nodes];
+            int first = groups.Min(other => other.Nodes.Min(node => node.Index));
+            while (open.TryPop(out Node? node))
+            {
+                foreach (Node input in node.Inputs)
+                {
+                    Node read = _views[input.Index].Base;
+                    if (read.Index < first || !seen.Add(read)) continue;
+                    if (_groups[read.Index] is { } other && other != group && groups.Contains(other)) return false;
+                    open.Push(read);
+                    if (_groups[read.Index] is { } between) foreach (Node sibling in between.Nodes) if (seen.Add(sibling)) open.Push(sibling);
+                }
+            }
+        }
+
+        return true;
+    }
+
+    private bool Join(Forming group, Node node) => node.Op switch
+    {
+        Unary or Binary => group.Anchor is null ? JoinRows(group, node) : JoinPrologue(group, node),
+        Reduce reduce => group.Anchor is null && reduce.Axis == node.Shape.Rank - 1 && JoinReduction(group, node),
+        Linear or Conv2d => group.Anchor is null && JoinAnchor(group, node),
+        _ => false,
+    };
+
+    private bool JoinRows(Forming group, Node node)
+    {
+        bool full = _users[node.Index].TrueForAll(use => ReadsAsItIs(use, node));
+        bool rows = !full && _users[node.Index].TrueForAll(use => use.User.Op is not Reduce && (ReadsAsItIs(use, node) || ReadsByRow(group, use, node)));
+        return full || rows;
+    }
+
+    private bool JoinReduction(Forming group, Node node)
+    {
+        (long rows, int columns) = (node.Shape.Count, node.Inputs[0].Shape[^1]);
+        if (group.Elements == rows && group.Columns is 1 or 0) group.Rebase(rows, columns);
+        if (group.Elements != rows * columns || (group.Columns > 0 && group.Columns != columns)) return false;
+        if (!_users[node.Index].TrueForAll(use => use.User.Op is not Reduce && (ReadsAsItIs(use, node) || ReadsByRow(group, use, node)))) return false;
+        group.Columns = columns;
+        return true;
+    }
+
+    // The rest of the group must be what becomes of the product.
+    private bool JoinAnchor(Forming group, Node node)
+    {
+        if (group.Columns > 0 || !IsContraction(node)) return false;
+        if (_users[node.Index].Count != 1 || !ReadsAsItIs(_users[node.Index][0], node)) return false;
+        HashSet<Node> after = [node];
+        foreach (Node other in group.Nodes.OrderBy(other => other.Index))
+            if (other.Inputs.Any(input => after.Contains(_views[input.Index].Base))) after.Add(other);
+        if (after.Count != group.Nodes.Count + 1) return false;
+        group.Anchor = node;
+        return true;
+    }
+
+    private bool JoinPrologue(Forming group, Node node) =>
+        _users[node.Index] is [var use] && ReadsAsItIs(use, node) && (use.User == group.Anchor ? use.Operand == 0 && Prologues.Pay(use.User, node) : group.Prologue.Contains(use.User))
+        && group.Prologue.Add(node);
+
+    // The user takes value i of the node for its own value i.
+    private bool ReadsAsItIs((Node User, int Operand) use, Node node)
+    {
+        View view = _views[use.User.Inputs[use.Operand].Index];
+        return view.IsWhole && (use.User.Op is not Binary || use.User.Shape.Count == node.Shape.Count);
+    }
+
+    // The user takes value i of the node for all of its row i.
+    private bool ReadsByRow(Forming group, (Node User, int Operand) use, Node node)
+    {
+        int columns = use.User.Shape.Rank == 0 ? 1 : use.User.Shape[^1];
+        if (use.User.Shape.Count != group.Elements || node.Shape.Count * columns != group.Elements || (group.Columns > 0 && group.Columns != columns)) return false;
+        View view = _views[use.User.Inputs[use.Operand].Index];
+        if (view.Move(new Expand(use.User.Shape), use.User.Shape) is not { } spread || spread.Strides[^1] != 0 || spread.Offset != 0) return false;
+        Shape rows = new(use.User.Shape.Sizes[..^1]);
+        if (!new View(node, rows, new Strides(spread.Strides.Values[..^1]), 0).IsWhole) return false;
+        group.Columns = columns;
+        return true;
+    }
+
+    // A product with a weight, which is packed once.
+    private bool IsContraction(Node node) => node.Op is Linear or Conv2d && _views[node.Inputs[1].Index] is { Base.Op: Weight, IsWhole: true };
+
+    private bool Fuses(Node node) => node.Op is Unary or Binary || IsContraction(node) || (node.Op is Reduce reduce && reduce.Axis == node.Shape.Rank - 1 && node.DType == DType.Float32);
+
+    private ImmutableArray<FusionGroup> Finish()
+    {
+        List<FusionGroup> groups = [];
+        foreach (Forming group in _groups.OfType<Forming>().Distinct().Where(group => group.Nodes.Count > 0)) groups.Add(Finish(group));
+        return Order(groups);
+    }
+
+    private FusionGroup Finish(Forming group)
+    {
+        HashSet<Node> inside = [.. group.Nodes];
+        ImmutableArray<Node> outputs = [.. group.Nodes.Where(node => _written.Contains(node) || _users[node.Index].Exists(use => !inside.Contains(use.User))).OrderBy(node => node.Index)];
+        List<Node> inputs = [];
+        foreach (Node node in group.Nodes.OrderBy(node => node.Index).ToArray())
+        {
+            foreach (Node input in node.Inputs)
+            {
+                Node read = _views[input.Index].Base;
+                for (Node moved = input; moved != read; moved = moved.Inputs[0]) inside.Add(moved);
+                if (!inside.Contains(read) && !inputs.Contains(read)) inputs.Add(read);
+            }
+        }
+
+        GroupKind kind = !group.Fuses || group.Nodes.Count == 1 ? GroupKind.Library
+            : group.Anchor is not null ? GroupKind.Contraction
+            : group.Nodes.Exists(node => node.Op is Reduce) ? GroupKind.Reduction : GroupKind.Pointwise;
+        return new FusionGroup(kind, [.. inside.OrderBy(node => node.Index)], group.Anchor, [.. inputs], outputs);
+    }
+
+    // Groups after those whose values they read; otherwise in the graph's order.
+    private static ImmutableArray<FusionGroup> Order(List<FusionGroup> groups)
+    {
+        var writers = new Dictionary<Node, FusionGroup>();
+        foreach (FusionGroup group in groups)
+            foreach (Node output in group.Outputs) writers.Add(output, group);
+        var ordered = ImmutableArray.CreateBuilder<FusionGroup>(groups.Count);
+        HashSet<FusionGroup> done = new(ReferenceEqualityComparer.Instance);
+        foreach (FusionGroup group in groups.OrderBy(group => group.Outputs[0].Index)) Visit(group);
+        return ordered.MoveToImmutable();
+
+        void Visit(FusionGroup group)
+        {
+            if (!done.Add(group)) return;
+            foreach (Node input in group.Inputs)
+                if (writers.TryGetValue(input, out FusionGroup? writer)) Visit(writer);
+            ordered.Add(group);
+        }
+    }
+
+    // A group while it grows.
+    private sealed class Forming(Node last, bool fuses)
+    {
+        public bool Fuses { get; } = fuses;
+        public List<Node> Nodes { get; } = [];
+        public HashSet<Node> Prologue { get; } = [];
+        public Node? Anchor { get; set; }
+
+        /// <summary>Elements of the domain, and its columns; 0 while no node looks at rows.</summary>
+        public long Elements { get; private set; } = last.Shape.Count;
+        public int Columns { get; set; }
+
+        public void Rebase(long rows, int columns) => (Elements, Columns) = (rows * columns, columns);
+    }
+}
