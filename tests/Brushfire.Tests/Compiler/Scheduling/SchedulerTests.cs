@@ -89,7 +89,7 @@ public sealed class SchedulerTests
           %2: f32[4,8] = linear(%x, %w2)
           %3: f32[4,8] = add(%1, %2)
           return %3
-        """, "library: %1 from %x, %w1", "contraction: %3 from %1, %x, %w2");
+        """, "library: %1 from %x, %w1", "contraction: %3 from %x, %w2, %1");
 
     [Fact]
     public void A_view_costs_no_kernel_and_an_output_in_another_order_is_copied() => Groups("""
