@@ -2,6 +2,7 @@
 
 using Brushfire.Tensors;
 using Brushfire.Tensors.Ops;
+using BinaryOperator = Brushfire.Kernels.BinaryOperator;
 
 namespace Brushfire.Bench;
 
@@ -16,8 +17,9 @@ public static class OpGroup
             Conv2d when inputs[1].Spec.Shape is var filter => filter[2] * filter[3] == 1 ? "1x1 convolutions" : $"{filter[2]}x{filter[3]} convolutions, {part}",
             Linear => $"linear layers, {part}",
             ScaledDotProductAttention => Attention(inputs[0].Spec.Shape, inputs[1].Spec.Shape, part),
-            GroupNorm when unit.Calls.Count > 1 => "group norm with activation",
+            GroupNorm norm when unit.Calls.Count > 1 || norm.Activation is not null => "group norm with activation",
             Unary when unit.Calls.Count > 1 => "GEGLU",
+            Binary { Operator: BinaryOperator.GeluGate } => "GEGLU",
             var op => op.Name.Replace('_', ' '),
         };
     }

@@ -91,6 +91,5 @@ public sealed record StepReport
     {
         AttentionBackend.Math => "math",
         AttentionBackend.MemoryEfficient => "memory-efficient",
-        AttentionBackend.Flash => "flash",
     };
 }

@@ -15,6 +15,9 @@ public unsafe interface ISimd<TVector> where TVector : struct
     static abstract TVector Load(float* source);
     static abstract void Store(float* destination, TVector value);
 
+    /// <summary>Writes past the caches where the processor can, for results larger than these; the address is a multiple of the vector's size.</summary>
+    static abstract void StoreNonTemporal(float* destination, TVector value);
+
     /// <summary>The first <paramref name="count"/> lanes from memory, the others zero; reads nothing beyond them. 0 ≤ count ≤ Count.</summary>
     static abstract TVector LoadPartial(float* source, int count);
 
@@ -66,7 +69,7 @@ public unsafe interface ISimd<TVector> where TVector : struct
     /// <summary>floor(log2(a)) of a positive normal number.</summary>
     static abstract TVector Exponent(TVector a);
 
-    /// <summary>2^n for integral n with -126 ≤ n ≤ 127; n = -127 gives 0.</summary>
+    /// <summary>2^n for integral n with -126 ≤ n ≤ 127; n = -127 gives 0, n = 128 infinity.</summary>
     static abstract TVector PowerOfTwo(TVector n);
 
     /// <summary>Lanes rounded to the nearest bfloat16, ties to even, still as float32. NaN stays NaN.</summary>

@@ -14,6 +14,7 @@ public readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static Vector512<float> Zero => Vector512<float>.Zero;
     public static Vector512<float> Load(float* source) => Vector512.Load(source);
     public static void Store(float* destination, Vector512<float> value) => value.Store(destination);
+    public static void StoreNonTemporal(float* destination, Vector512<float> value) => value.StoreAlignedNonTemporal(destination);
     public static Vector512<float> Broadcast(float value) => Vector512.Create(value);
     public static Vector512<float> Add(Vector512<float> a, Vector512<float> b) => a + b;
     public static Vector512<float> Subtract(Vector512<float> a, Vector512<float> b) => a - b;
@@ -102,6 +103,7 @@ public readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     public static Vector256<float> Zero => Vector256<float>.Zero;
     public static Vector256<float> Load(float* source) => Vector256.Load(source);
     public static void Store(float* destination, Vector256<float> value) => value.Store(destination);
+    public static void StoreNonTemporal(float* destination, Vector256<float> value) => value.StoreAlignedNonTemporal(destination);
     public static Vector256<float> Broadcast(float value) => Vector256.Create(value);
     public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => a + b;
     public static Vector256<float> Subtract(Vector256<float> a, Vector256<float> b) => a - b;
@@ -188,6 +190,7 @@ public readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     public static Vector128<float> Zero => Vector128<float>.Zero;
     public static Vector128<float> Load(float* source) => Vector128.Load(source);
     public static void Store(float* destination, Vector128<float> value) => value.Store(destination);
+    public static void StoreNonTemporal(float* destination, Vector128<float> value) => value.StoreAlignedNonTemporal(destination);
     public static Vector128<float> Broadcast(float value) => Vector128.Create(value);
     public static Vector128<float> Add(Vector128<float> a, Vector128<float> b) => a + b;
     public static Vector128<float> Subtract(Vector128<float> a, Vector128<float> b) => a - b;
@@ -274,6 +277,7 @@ public readonly unsafe struct SimdScalar : ISimd<float>
     public static float Zero => 0;
     public static float Load(float* source) => *source;
     public static void Store(float* destination, float value) => *destination = value;
+    public static void StoreNonTemporal(float* destination, float value) => *destination = value;
     public static float LoadPartial(float* source, int count) => count > 0 ? *source : 0;
     public static void StorePartial(float* destination, float value, int count)
     {

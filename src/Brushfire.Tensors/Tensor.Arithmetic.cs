@@ -24,6 +24,9 @@ public sealed partial class Tensor
     public static Tensor Min(Tensor left, Tensor right) => Run(new Binary(BinaryOperator.Min), left, right);
     public static Tensor Max(Tensor left, Tensor right) => Run(new Binary(BinaryOperator.Max), left, right);
 
+    /// <summary>This times gelu(gate), in one pass.</summary>
+    public Tensor GeluGate(Tensor gate) => Run(new Binary(BinaryOperator.GeluGate), this, gate);
+
     public Tensor Abs() => Apply(UnaryOperator.Abs);
     public Tensor Sqrt() => Apply(UnaryOperator.Sqrt);
     public Tensor Exp() => Apply(UnaryOperator.Exp);

@@ -19,6 +19,7 @@ public sealed partial class Tensor
     /// <summary>Over the last axis; weight and bias are [columns].</summary>
     public Tensor LayerNorm(Tensor weight, Tensor bias, float epsilon) => Executor.Current.Run(new Ops.LayerNorm(epsilon), [this, weight, bias]);
 
-    /// <summary>Of [N, …, C] over the pixels and the channels of each group; weight and bias are [C].</summary>
-    public Tensor GroupNorm(int groups, Tensor weight, Tensor bias, float epsilon) => Executor.Current.Run(new Ops.GroupNorm(groups, epsilon), [this, weight, bias]);
+    /// <summary>Of [N, …, C] over the pixels and the channels of each group; weight and bias are [C]. An activation is applied to the result in the same pass.</summary>
+    public Tensor GroupNorm(int groups, Tensor weight, Tensor bias, float epsilon, UnaryOperator? activation = null) =>
+        Executor.Current.Run(new Ops.GroupNorm(groups, epsilon, activation), [this, weight, bias]);
 }

@@ -3,6 +3,7 @@
 using System.Globalization;
 using Brushfire.Tensors;
 using Brushfire.Tensors.Ops;
+using UnaryOperator = Brushfire.Kernels.UnaryOperator;
 
 namespace Brushfire.Compiler.Graphs;
 
@@ -19,12 +20,20 @@ internal sealed class Attributes(string op, IReadOnlyDictionary<string, string> 
     public DType DType(string name) => Parse(name, DTypeOf);
     public Padding Padding(string name) => Parse(name, text => Integers(text) switch { [var all] => new Padding(all), [var top, var left, var bottom, var right] => new Padding(top, left, bottom, right), _ => throw new FormatException() });
 
+    /// <summary>A function of one value by its op's name, or null where the attribute is absent.</summary>
+    public UnaryOperator? Function(string name)
+    {
+        _read.Add(name);
+        return values.ContainsKey(name) ? Parse(name, FunctionOf) : null;
+    }
+
     /// <summary>A value as text; <see cref="Int"/> and the others read it back.</summary>
     public static string Print(object value) => value switch
     {
         float number => number.ToString("R", CultureInfo.InvariantCulture),
         bool truth => truth ? "true" : "false",
         DType dtype => dtype.Name(),
+        UnaryOperator function => new Unary(function).Name,
         Padding padding when padding == new Padding(padding.Top) => padding.Top.ToString(CultureInfo.InvariantCulture),
         Padding padding => $"[{padding.Top},{padding.Left},{padding.Bottom},{padding.Right}]",
         _ => value.ToString()!,
@@ -34,6 +43,13 @@ internal sealed class Attributes(string op, IReadOnlyDictionary<string, string> 
     {
         foreach (DType dtype in Enum.GetValues<DType>())
             if (dtype.Name() == text) return dtype;
+        throw new FormatException();
+    }
+
+    private static UnaryOperator FunctionOf(string text)
+    {
+        foreach (UnaryOperator function in Enum.GetValues<UnaryOperator>())
+            if (new Unary(function).Name == text) return function;
         throw new FormatException();
     }
 

@@ -20,7 +20,7 @@ internal static class OpCatalogue
         Add<Cast>("cast", op => [("to", op.DType)], a => new Cast(a.DType("to")));
         Add<Softmax>("softmax", _ => [], _ => new Softmax());
         Add<LayerNorm>("layer_norm", op => [("epsilon", op.Epsilon)], a => new LayerNorm(a.Float("epsilon")));
-        Add<GroupNorm>("group_norm", op => [("groups", op.Groups), ("epsilon", op.Epsilon)], a => new GroupNorm(a.Int("groups"), a.Float("epsilon")));
+        Add<GroupNorm>("group_norm", op => [("groups", op.Groups), ("epsilon", op.Epsilon), .. op.Activation is { } activation ? [("activation", activation)] : Array.Empty<(string, object)>()], a => new GroupNorm(a.Int("groups"), a.Float("epsilon"), a.Function("activation")));
         Add<Reshape>("reshape", op => [("shape", op.Shape)], a => new Reshape(a.Shape("shape")));
         Add<Permute>("permute", op => [("order", op.Order)], a => new Permute(a.Axes("order")));
         Add<Slice>("slice", op => [("axis", op.Axis), ("start", op.Start), ("length", op.Length)], a => new Slice(a.Int("axis"), a.Int("start"), a.Int("length")));

@@ -11,8 +11,7 @@ public static class Tiling
     /// <summary>NR of the instruction set in use.</summary>
     public static int CurrentColumns => Columns(CurrentLanes);
 
-    /// <summary>Lanes of a vector of the instruction set in use.</summary>
-    public static int CurrentLanes => Isas.Current switch
+    private static int CurrentLanes => Isas.Current switch
     {
         Isa.Avx512 => Simd512.Count,
         Isa.Avx2 => Simd256.Count,

@@ -2,29 +2,33 @@
 // is brought to mean 0 and variance 1, then scaled and shifted by channel. Statistics and application are separate,
 // because y = x * scale[n, c] + shift[n, c] can be done by whoever reads x next.
 //
-// Note: how the statistics stay exact. Pixels are cut into chunks by shape. In a chunk, each channel is taken relative to
-// its first value; blocks of 8 pixels get their mean and the squares around it while in registers, and blocks are merged
-// as Chan, Golub and LeVeque do (mean += d n2/n; squares += d^2 n1 n2/n). Chunks and channels are merged in float64 in
-// a fixed order. Neither a large mean nor an outlier costs digits of the variance. What is left is the rounding
-// of scale and shift: an absolute error up to 1.2e-7 |mean| / deviation, times the weight.
-
-using System.Runtime.CompilerServices;
+// Note: how the statistics stay exact. Pixels are cut into chunks by shape. In a chunk, values are taken relative to a center,
+// the mean of the group's first four pixels there, so that squares lose at most n / (4 groupChannels) of their digits' weight
+// (Cauchy and Schwarz: (mean - center)^2 is at most so many variances) and mostly none. Sums are float32 within eight pixels
+// and a chunk of at most 256, float64 over channels and chunks, in a fixed order. Neither a large mean
+// nor an outlier costs digits of the variance. What is left is the rounding of scale and shift: an absolute error up to
+// 1.2e-7 |mean| / deviation, times the weight.
 
 namespace Brushfire.Kernels;
 
 public static unsafe class GroupNorm
 {
-    private const int ElementsPerItem = 32_768, BlockPixels = 8;
+    private const int ElementsPerItem = 65_536, BlockPixels = 8, CenterPixels = 4, MaxChunkPixels = 256;
+
+    // An output this large does not stay in a cache for its reader: it is written past the caches, which spares reading its lines first.
+    private const nint NonTemporalBytes = 32 << 20;
 
     /// <summary>Input and output: [batch, pixels, channels], contiguous; they may be the same memory. Weight and bias: [channels], or null for 1 and 0.</summary>
-    public static void Run(float* input, float* output, int batch, nint pixels, int channels, int groups, float* weight, float* bias, float epsilon)
+    /// <param name="activation">What each normalized value goes through on its way to memory, or null.</param>
+    public static void Run(
+        float* input, float* output, int batch, nint pixels, int channels, int groups, float* weight, float* bias, float epsilon, UnaryOperator? activation = null)
     {
         nint count = (nint)batch * channels;
         float* scale = (float*)AlignedMemory.Allocate(2 * count * sizeof(float));
         try
         {
             Statistics(input, batch, pixels, channels, groups, weight, bias, epsilon, scale, scale + count);
-            Apply(input, output, batch, pixels, channels, scale, scale + count);
+            Apply(input, output, batch, pixels, channels, scale, scale + count, activation);
         }
         finally
         {
@@ -63,24 +67,41 @@ public static unsafe class GroupNorm
         }
     }
 
-    /// <summary>x * scale[n, c] + shift[n, c] of [batch, pixels, channels]; in place allowed.</summary>
-    public static void Apply(float* input, float* output, int batch, nint pixels, int channels, float* scale, float* shift)
+    /// <summary>activation(x * scale[n, c] + shift[n, c]) of [batch, pixels, channels]; in place allowed.</summary>
+    public static void Apply(float* input, float* output, int batch, nint pixels, int channels, float* scale, float* shift, UnaryOperator? activation = null)
     {
-        var work = new ApplyWork { Input = input, Output = output, Cut = new PixelCut(pixels, channels), Channels = channels, Scale = scale, Shift = shift };
-        WorkerPool.Run(checked(batch * work.Cut.Chunks), ref work);
+        var application = new Application
+        {
+            Input = input,
+            Output = output,
+            Cut = new PixelCut(pixels, channels),
+            Items = checked(batch * new PixelCut(pixels, channels).Chunks),
+            Channels = channels,
+            Scale = scale,
+            Shift = shift,
+            NonTemporal = batch * pixels * channels * sizeof(float) >= NonTemporalBytes,
+        };
+        if (activation is { } op) Pointwise.Visit(op, ref application);
+        else application.Visit<IdentityOperator>();
     }
 
     private static Moments Merge(in StatisticsWork work, int n, int group)
     {
-        Moments* partial = work.Partials + (nint)n * work.Cut.Chunks * work.Groups + group;
-        Moments all = *partial;
-        for (int chunk = 1; chunk < work.Cut.Chunks; chunk++)
+        Moments* partials = work.Partials + (nint)n * work.Cut.Chunks * work.Groups + group;
+        var all = default(Moments);
+        for (int chunk = 0; chunk < work.Cut.Chunks; chunk++)
         {
-            Moments next = partial[(nint)chunk * work.Groups];
-            double count = all.Count + next.Count, difference = next.Mean - all.Mean;
-            all.Mean += difference * next.Count / count;
-            all.Squares += next.Squares + difference * difference * all.Count * next.Count / count;
-            all.Count = count;
+            Moments* next = partials + (nint)chunk * work.Groups;
+            all.Count += next->Count;
+            all.Mean += next->Count * next->Mean;
+        }
+
+        all.Mean /= all.Count;
+        for (int chunk = 0; chunk < work.Cut.Chunks; chunk++)
+        {
+            Moments* next = partials + (nint)chunk * work.Groups;
+            double difference = next->Mean - all.Mean;
+            all.Squares += next->Squares + next->Count * difference * difference;
         }
 
         return all;
@@ -100,7 +121,7 @@ public static unsafe class GroupNorm
         public PixelCut(nint pixels, int channels)
         {
             _pixels = pixels;
-            _chunkPixels = Math.Max(1, ElementsPerItem / (BlockPixels * channels)) * BlockPixels;
+            _chunkPixels = Math.Clamp(ElementsPerItem / (BlockPixels * channels), 1, MaxChunkPixels / BlockPixels) * BlockPixels;
             Chunks = checked((int)((pixels + _chunkPixels - 1) / _chunkPixels));
         }
 
@@ -126,120 +147,153 @@ public static unsafe class GroupNorm
         {
             (nint start, nint count) = Cut.Of(item);
             float* input = Input + start * Channels;
-            float* means = (float*)Scratch.Take(2 * (nint)Channels * sizeof(float)), squares = means + Channels;
-            new Span<float>(means, 2 * Channels).Clear();
+            float* centers = (float*)Scratch.Take(3 * (nint)Channels * sizeof(float)), sums = centers + Channels, squares = sums + Channels;
             int whole = Channels - Channels % TSimd.Count;
+            nint first = nint.Min(CenterPixels, count);
+            AddPixels<TSimd, TVector>(input, first, 0, whole, sums);
+            AddPixels<SimdScalar, float>(input, first, whole, Channels, sums);
+            SpreadCenters(sums, first, centers);
+            new Span<float>(sums, 2 * Channels).Clear();
+
             nint pixel = 0;
             for (; pixel + BlockPixels <= count; pixel += BlockPixels)
             {
-                AddBlock<TSimd, TVector>(input, pixel, 0, whole, means, squares);
-                AddBlock<SimdScalar, float>(input, pixel, whole, Channels, means, squares);
+                AddBlock<TSimd, TVector>(input + pixel * Channels, 0, whole, centers, sums, squares);
+                AddBlock<SimdScalar, float>(input + pixel * Channels, whole, Channels, centers, sums, squares);
             }
 
             for (; pixel < count; pixel++)
             {
-                AddPixel<TSimd, TVector>(input, pixel, 0, whole, means, squares);
-                AddPixel<SimdScalar, float>(input, pixel, whole, Channels, means, squares);
+                AddPixel<TSimd, TVector>(input + pixel * Channels, 0, whole, centers, sums, squares);
+                AddPixel<SimdScalar, float>(input + pixel * Channels, whole, Channels, centers, sums, squares);
             }
 
-            MergeChannels(input, count, means, squares, Partials + (nint)item * Groups);
+            MergeChannels(count, centers, sums, squares, Partials + (nint)item * Groups);
         }
 
-        // Eight pixels of channels start … end: their own mean and squares in registers, then merged with those before.
-        private readonly void AddBlock<TSimd, TVector>(float* input, nint pixel, int start, int end, float* means, float* squares)
+        private readonly void AddPixels<TSimd, TVector>(float* input, nint pixels, int start, int end, float* sums) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            for (int c = start; c < end; c += TSimd.Count)
+            {
+                TVector sum = TSimd.Zero;
+                for (nint pixel = 0; pixel < pixels; pixel++) sum = TSimd.Add(sum, TSimd.Load(input + pixel * Channels + c));
+                TSimd.Store(sums + c, sum);
+            }
+        }
+
+        private readonly void SpreadCenters(float* sums, nint pixels, float* centers)
+        {
+            int groupChannels = Channels / Groups;
+            for (int start = 0; start < Channels; start += groupChannels)
+            {
+                float sum = 0;
+                for (int c = start; c < start + groupChannels; c++) sum += sums[c];
+                new Span<float>(centers + start, groupChannels).Fill(sum / (pixels * groupChannels));
+            }
+        }
+
+        // Eight pixels of channels start … end: distances from the centers and their squares.
+        private readonly void AddBlock<TSimd, TVector>(float* input, int start, int end, float* centers, float* sums, float* squares)
             where TSimd : struct, ISimd<TVector> where TVector : struct
         {
             nint stride = Channels;
-            float share = (float)BlockPixels / (pixel + BlockPixels);
-            TVector meanShare = TSimd.Broadcast(share), squareShare = TSimd.Broadcast(share * pixel), eighth = TSimd.Broadcast(1f / BlockPixels);
             for (int c = start; c < end; c += TSimd.Count)
             {
-                float* x = input + pixel * stride + c;
-                TVector first = TSimd.Load(input + c);
-                TVector d0 = TSimd.Subtract(TSimd.Load(x), first), d1 = TSimd.Subtract(TSimd.Load(x + stride), first);
-                TVector d2 = TSimd.Subtract(TSimd.Load(x + 2 * stride), first), d3 = TSimd.Subtract(TSimd.Load(x + 3 * stride), first);
-                TVector d4 = TSimd.Subtract(TSimd.Load(x + 4 * stride), first), d5 = TSimd.Subtract(TSimd.Load(x + 5 * stride), first);
-                TVector d6 = TSimd.Subtract(TSimd.Load(x + 6 * stride), first), d7 = TSimd.Subtract(TSimd.Load(x + 7 * stride), first);
+                float* x = input + c, later = x + 4 * stride;
+                TVector center = TSimd.Load(centers + c);
+                TVector d0 = TSimd.Subtract(TSimd.Load(x), center), d1 = TSimd.Subtract(TSimd.Load(x + stride), center);
+                TVector d2 = TSimd.Subtract(TSimd.Load(x + 2 * stride), center), d3 = TSimd.Subtract(TSimd.Load(x + 3 * stride), center);
+                TVector d4 = TSimd.Subtract(TSimd.Load(later), center), d5 = TSimd.Subtract(TSimd.Load(later + stride), center);
+                TVector d6 = TSimd.Subtract(TSimd.Load(later + 2 * stride), center), d7 = TSimd.Subtract(TSimd.Load(later + 3 * stride), center);
                 TVector sum = TSimd.Add(TSimd.Add(TSimd.Add(d0, d1), TSimd.Add(d2, d3)), TSimd.Add(TSimd.Add(d4, d5), TSimd.Add(d6, d7)));
-                TVector mean = TSimd.Multiply(sum, eighth);
-                TVector q0 = Square<TSimd, TVector>(d0, mean, Square<TSimd, TVector>(d1, mean, TSimd.Zero));
-                TVector q1 = Square<TSimd, TVector>(d2, mean, Square<TSimd, TVector>(d3, mean, TSimd.Zero));
-                q0 = Square<TSimd, TVector>(d4, mean, Square<TSimd, TVector>(d5, mean, q0));
-                q1 = Square<TSimd, TVector>(d6, mean, Square<TSimd, TVector>(d7, mean, q1));
-                Merge<TSimd, TVector>(means + c, squares + c, mean, TSimd.Add(q0, q1), meanShare, squareShare);
+                TVector q0 = TSimd.MultiplyAdd(d1, d1, TSimd.Multiply(d0, d0)), q1 = TSimd.MultiplyAdd(d3, d3, TSimd.Multiply(d2, d2));
+                q0 = TSimd.MultiplyAdd(d5, d5, TSimd.MultiplyAdd(d4, d4, q0));
+                q1 = TSimd.MultiplyAdd(d7, d7, TSimd.MultiplyAdd(d6, d6, q1));
+                TSimd.Store(sums + c, TSimd.Add(TSimd.Load(sums + c), sum));
+                TSimd.Store(squares + c, TSimd.Add(TSimd.Load(squares + c), TSimd.Add(q0, q1)));
             }
         }
 
-        private readonly void AddPixel<TSimd, TVector>(float* input, nint pixel, int start, int end, float* means, float* squares)
+        private static void AddPixel<TSimd, TVector>(float* input, int start, int end, float* centers, float* sums, float* squares)
             where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            float share = 1f / (pixel + 1);
-            TVector meanShare = TSimd.Broadcast(share), squareShare = TSimd.Broadcast(share * pixel);
             for (int c = start; c < end; c += TSimd.Count)
             {
-                TVector d = TSimd.Subtract(TSimd.Load(input + pixel * Channels + c), TSimd.Load(input + c));
-                Merge<TSimd, TVector>(means + c, squares + c, d, TSimd.Zero, meanShare, squareShare);
+                TVector d = TSimd.Subtract(TSimd.Load(input + c), TSimd.Load(centers + c));
+                TSimd.Store(sums + c, TSimd.Add(TSimd.Load(sums + c), d));
+                TSimd.Store(squares + c, TSimd.MultiplyAdd(d, d, TSimd.Load(squares + c)));
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static TVector Square<TSimd, TVector>(TVector x, TVector around, TVector sum) where TSimd : struct, ISimd<TVector> where TVector : struct
-        {
-            TVector d = TSimd.Subtract(x, around);
-            return TSimd.MultiplyAdd(d, d, sum);
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static void Merge<TSimd, TVector>(float* means, float* squares, TVector mean, TVector square, TVector meanShare, TVector squareShare)
-            where TSimd : struct, ISimd<TVector> where TVector : struct
-        {
-            TVector before = TSimd.Load(means), difference = TSimd.Subtract(mean, before);
-            TSimd.Store(means, TSimd.MultiplyAdd(difference, meanShare, before));
-            TSimd.Store(squares, TSimd.Add(TSimd.Load(squares), TSimd.MultiplyAdd(TSimd.Multiply(difference, difference), squareShare, square)));
-        }
-
-        // From channels, relative to their first values, to groups, absolute.
-        private readonly void MergeChannels(float* first, nint pixels, float* means, float* squares, Moments* partials)
+        // From channels, relative to the centers, to groups, absolute.
+        private readonly void MergeChannels(nint pixels, float* centers, float* sums, float* squares, Moments* partials)
         {
             int groupChannels = Channels / Groups;
             for (int group = 0; group < Groups; group++)
             {
-                int start = group * groupChannels, end = start + groupChannels;
-                double mean = 0, around = 0, inside = 0;
-                for (int c = start; c < end; c++) mean += (double)first[c] + means[c];
-                mean /= groupChannels;
-                for (int c = start; c < end; c++)
+                int start = group * groupChannels;
+                double sum = 0, square = 0, count = (double)pixels * groupChannels;
+                for (int c = start; c < start + groupChannels; c++)
                 {
-                    double difference = (double)first[c] + means[c] - mean;
-                    around += difference * difference;
-                    inside += squares[c];
+                    sum += sums[c];
+                    square += squares[c];
                 }
 
-                partials[group] = new Moments { Count = (double)pixels * groupChannels, Mean = mean, Squares = inside + pixels * around };
+                partials[group] = new Moments { Count = count, Mean = centers[start] + sum / count, Squares = Math.Max(square - sum * sum / count, 0) };
             }
         }
     }
 
-    private struct ApplyWork : IWork
+    private readonly struct IdentityOperator : IUnaryOperator
+    {
+        public static TVector Invoke<TSimd, TVector>(TVector x) where TSimd : struct, ISimd<TVector> where TVector : struct => x;
+    }
+
+    private struct Application : IUnaryVisitor
     {
         public float* Input, Output, Scale, Shift;
         public PixelCut Cut;
-        public int Channels;
+        public int Items, Channels;
+        public bool NonTemporal;
 
+        public readonly void Visit<TOperator>() where TOperator : struct, IUnaryOperator
+        {
+            var work = new ApplyWork<TOperator> { All = this };
+            WorkerPool.Run(Items, ref work);
+        }
+    }
+
+    private struct ApplyWork<TActivation> : IWork where TActivation : struct, IUnaryOperator
+    {
+        public Application All;
+
+        // From the last chunk to the first: what the statistics read last is still in a cache.
         public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            (nint start, nint count) = Cut.Of(item);
-            nint statistics = item / Cut.Chunks * (nint)Channels;
-            float* scale = Scale + statistics, shift = Shift + statistics;
-            int whole = Channels - Channels % TSimd.Count;
-            for (nint pixel = start; pixel < start + count; pixel++)
+            item = All.Items - 1 - item;
+            (nint start, nint count) = All.Cut.Of(item);
+            int channels = All.Channels, whole = channels - channels % TSimd.Count;
+            float* scale = All.Scale + item / All.Cut.Chunks * (nint)channels, shift = All.Shift + item / All.Cut.Chunks * (nint)channels;
+            float* x = All.Input + start * channels, y = All.Output + start * channels;
+            bool aligned = whole == channels && (nint)y % (TSimd.Count * sizeof(float)) == 0;
+            for (; count > 0; count--, x += channels, y += channels)
             {
-                float* x = Input + pixel * Channels, y = Output + pixel * Channels;
-                for (int c = 0; c < whole; c += TSimd.Count)
-                    TSimd.Store(y + c, TSimd.MultiplyAdd(TSimd.Load(x + c), TSimd.Load(scale + c), TSimd.Load(shift + c)));
-                for (int c = whole; c < Channels; c++)
-                    y[c] = SimdScalar.MultiplyAdd(x[c], scale[c], shift[c]);
+                if (All.NonTemporal && aligned) Stream<TSimd, TVector>(x, y, channels, scale, shift);
+                else Row<TSimd, TVector>(x, y, 0, whole, scale, shift);
+                Row<SimdScalar, float>(x, y, whole, channels, scale, shift);
             }
+        }
+
+        private static void Row<TSimd, TVector>(float* x, float* y, int start, int end, float* scale, float* shift) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            for (int c = start; c < end; c += TSimd.Count)
+                TSimd.Store(y + c, TActivation.Invoke<TSimd, TVector>(TSimd.MultiplyAdd(TSimd.Load(x + c), TSimd.Load(scale + c), TSimd.Load(shift + c))));
+        }
+
+        private static void Stream<TSimd, TVector>(float* x, float* y, int end, float* scale, float* shift) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            for (int c = 0; c < end; c += TSimd.Count)
+                TSimd.StoreNonTemporal(y + c, TActivation.Invoke<TSimd, TVector>(TSimd.MultiplyAdd(TSimd.Load(x + c), TSimd.Load(scale + c), TSimd.Load(shift + c))));
         }
     }
 }

@@ -1,6 +1,6 @@
 // Layer normalization of each row of [rows, columns]: (x - mean) / sqrt(variance + epsilon) * weight + bias.
-// The row stays in cache for its three passes. The first finds the mean roughly; the second takes what is left of the mean,
-// and the squares, around it; the third works around it too, so a large mean costs no digits.
+// The row stays in cache for its two passes. The first takes sum and squares around a center, the mean of the first few values, so a
+// large mean costs no digits; where the center turns out to be far from the mean, once more around that. The second applies.
 
 using System.Runtime.CompilerServices;
 
@@ -9,6 +9,9 @@ namespace Brushfire.Kernels;
 public static unsafe class LayerNorm
 {
     private const int ElementsPerItem = 16_384;
+
+    // Squared distance of center and mean, in variances, from which the difference of squares would lose more than a digit.
+    private const float MaxOffset = 16;
 
     /// <summary>Input and output: [rows, columns], contiguous; they may be the same memory. Weight and bias: [columns], or null for 1 and 0.</summary>
     public static void Run(nint rows, int columns, float* input, float* output, float* weight, float* bias, float epsilon)
@@ -43,15 +46,29 @@ public static unsafe class LayerNorm
 
         private readonly void Row<TSimd, TVector>(float* input, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            int whole = Columns - Columns % TSimd.Count, rest = Columns - whole;
-            float estimate = (Sum<TSimd, TVector>(whole, input) + Sum<SimdScalar, float>(rest, input + whole)) / Columns;
-            (float left, float squares) = Moments<TSimd, TVector>(whole, input, estimate);
-            (float leftRest, float squaresRest) = Moments<SimdScalar, float>(rest, input + whole, estimate);
-            float correction = (left + leftRest) / Columns;
-            float variance = float.Max((squares + squaresRest) / Columns - correction * correction, 0);
+            int whole = Columns - Columns % TSimd.Count;
+            float center = whole > 0 ? TSimd.SumLanes(TSimd.Load(input)) / TSimd.Count : *input;
+            (float mean, float variance) = Moments<TSimd, TVector>(input, center);
+            if (mean * mean > MaxOffset * variance)
+            {
+                center += mean;
+                (mean, variance) = Moments<TSimd, TVector>(input, center);
+            }
+
             float scale = 1 / float.Sqrt(variance + Epsilon);
-            Apply<TSimd, TVector>(0, whole, input, output, estimate, scale, -correction * scale);
-            Apply<SimdScalar, float>(whole, Columns, input, output, estimate, scale, -correction * scale);
+            Apply<TSimd, TVector>(0, whole, input, output, center, scale, -mean * scale);
+            Apply<SimdScalar, float>(whole, Columns, input, output, center, scale, -mean * scale);
+        }
+
+        // Mean, relative to the center, and variance.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private readonly (float Mean, float Variance) Moments<TSimd, TVector>(float* input, float center) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            int whole = Columns - Columns % TSimd.Count;
+            (float sum, float squares) = Sums<TSimd, TVector>(whole, input, center);
+            (float sumRest, float squaresRest) = Sums<SimdScalar, float>(Columns - whole, input + whole, center);
+            float mean = (sum + sumRest) / Columns;
+            return (mean, float.Max((squares + squaresRest) / Columns - mean * mean, 0));
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -69,37 +86,26 @@ public static unsafe class LayerNorm
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Sum<TSimd, TVector>(int count, float* input) where TSimd : struct, ISimd<TVector> where TVector : struct
-    {
-        int step = TSimd.Count, i = 0;
-        TVector s0 = TSimd.Zero, s1 = TSimd.Zero, s2 = TSimd.Zero, s3 = TSimd.Zero;
-        for (; i + 4 * step <= count; i += 4 * step)
-        {
-            s0 = TSimd.Add(s0, TSimd.Load(input + i));
-            s1 = TSimd.Add(s1, TSimd.Load(input + i + step));
-            s2 = TSimd.Add(s2, TSimd.Load(input + i + 2 * step));
-            s3 = TSimd.Add(s3, TSimd.Load(input + i + 3 * step));
-        }
-
-        for (; i < count; i += step) s0 = TSimd.Add(s0, TSimd.Load(input + i));
-        return TSimd.SumLanes(TSimd.Add(TSimd.Add(s0, s1), TSimd.Add(s2, s3)));
-    }
-
     // Sums of (x - around) and of its square.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (float Sum, float Squares) Moments<TSimd, TVector>(int count, float* input, float around) where TSimd : struct, ISimd<TVector> where TVector : struct
+    private static (float Sum, float Squares) Sums<TSimd, TVector>(int count, float* input, float around) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         int step = TSimd.Count, i = 0;
         TVector center = TSimd.Broadcast(around);
-        TVector s0 = TSimd.Zero, s1 = TSimd.Zero, q0 = TSimd.Zero, q1 = TSimd.Zero;
-        for (; i + 2 * step <= count; i += 2 * step)
+        TVector s0 = TSimd.Zero, s1 = TSimd.Zero, s2 = TSimd.Zero, s3 = TSimd.Zero;
+        TVector q0 = TSimd.Zero, q1 = TSimd.Zero, q2 = TSimd.Zero, q3 = TSimd.Zero;
+        for (; i + 4 * step <= count; i += 4 * step)
         {
             TVector d0 = TSimd.Subtract(TSimd.Load(input + i), center), d1 = TSimd.Subtract(TSimd.Load(input + i + step), center);
+            TVector d2 = TSimd.Subtract(TSimd.Load(input + i + 2 * step), center), d3 = TSimd.Subtract(TSimd.Load(input + i + 3 * step), center);
             s0 = TSimd.Add(s0, d0);
             s1 = TSimd.Add(s1, d1);
+            s2 = TSimd.Add(s2, d2);
+            s3 = TSimd.Add(s3, d3);
             q0 = TSimd.MultiplyAdd(d0, d0, q0);
             q1 = TSimd.MultiplyAdd(d1, d1, q1);
+            q2 = TSimd.MultiplyAdd(d2, d2, q2);
+            q3 = TSimd.MultiplyAdd(d3, d3, q3);
         }
 
         for (; i < count; i += step)
@@ -109,6 +115,6 @@ public static unsafe class LayerNorm
             q0 = TSimd.MultiplyAdd(d, d, q0);
         }
 
-        return (TSimd.SumLanes(TSimd.Add(s0, s1)), TSimd.SumLanes(TSimd.Add(q0, q1)));
+        return (TSimd.SumLanes(TSimd.Add(TSimd.Add(s0, s1), TSimd.Add(s2, s3))), TSimd.SumLanes(TSimd.Add(TSimd.Add(q0, q1), TSimd.Add(q2, q3))));
     }
 }

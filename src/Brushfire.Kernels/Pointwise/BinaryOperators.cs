@@ -1,4 +1,4 @@
-// Pointwise functions of two and three values. All are exact or correctly rounded; comparisons give 1 or 0.
+// Pointwise functions of two and three values. All but the gates are exact or correctly rounded; comparisons give 1 or 0.
 
 using System.Runtime.CompilerServices;
 
@@ -56,6 +56,14 @@ public readonly struct EqualOperator : IBinaryOperator
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Invoke<TSimd, TVector>(TVector a, TVector b) where TSimd : struct, ISimd<TVector> where TVector : struct =>
         TSimd.And(TSimd.Equal(a, b), TSimd.Broadcast(1));
+}
+
+/// <summary>a gelu(b), as gated feed-forward layers have it (GEGLU, Shazeer 2020), within 1.5e-7 |a| max(1, |b|).</summary>
+public readonly struct GeluGateOperator : IBinaryOperator
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Invoke<TSimd, TVector>(TVector a, TVector b) where TSimd : struct, ISimd<TVector> where TVector : struct =>
+        TSimd.Multiply(a, GeluOperator.Invoke<TSimd, TVector>(b));
 }
 
 /// <summary>a where the condition is not 0 (NaN is not 0), else b.</summary>

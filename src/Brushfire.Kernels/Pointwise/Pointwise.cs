@@ -11,7 +11,7 @@ namespace Brushfire.Kernels;
 public enum UnaryOperator { Negate, Abs, Relu, Sqrt, Rsqrt, Exp, Exp2, Log, Sin, Cos, Tanh, Erf, Sigmoid, Silu, Gelu, GeluTanh, QuickGelu }
 
 /// <summary>Functions of two values; the structs of the same names say what they compute.</summary>
-public enum BinaryOperator { Add, Subtract, Multiply, Divide, Min, Max, LessThan, Equal }
+public enum BinaryOperator { Add, Subtract, Multiply, Divide, Min, Max, LessThan, Equal, GeluGate }
 
 public static unsafe class Pointwise
 {
@@ -21,14 +21,15 @@ public static unsafe class Pointwise
         var nest = new StridedNest(count);
         nest.SetContiguous(0, sizeof(float));
         nest.SetContiguous(1, sizeof(float));
-        Unary(op)(in nest, [(nint)y, (nint)x]);
+        var launch = new UnaryLaunch { Nest = nest, X = x, Y = y };
+        Visit(op, ref launch);
     }
 
     /// <summary>output = op(x). Strides in elements.</summary>
     public static void Run(UnaryOperator op, ReadOnlySpan<int> sizes, float* x, ReadOnlySpan<nint> xStrides, float* output)
     {
-        StridedNest nest = Nest(sizes, xStrides, [], []);
-        Unary(op)(in nest, [(nint)output, (nint)x]);
+        var launch = new UnaryLaunch { Nest = Nest(sizes, xStrides, [], []), X = x, Y = output };
+        Visit(op, ref launch);
     }
 
     /// <summary>output = op(a, b). Strides in elements, 0 to broadcast.</summary>
@@ -46,26 +47,34 @@ public static unsafe class Pointwise
         RunNest<TernaryFunction<WhereOperator>>(in nest, [(nint)output, (nint)condition, (nint)a, (nint)b]);
     }
 
-    private static delegate*<in StridedNest, ReadOnlySpan<nint>, void> Unary(UnaryOperator op) => op switch
+    /// <summary>Calls the visitor with the struct that the member names.</summary>
+    internal static void Visit<TVisitor>(UnaryOperator op, ref TVisitor visitor) where TVisitor : struct, IUnaryVisitor
     {
-        UnaryOperator.Negate => &RunNest<UnaryFunction<NegateOperator>>,
-        UnaryOperator.Abs => &RunNest<UnaryFunction<AbsOperator>>,
-        UnaryOperator.Relu => &RunNest<UnaryFunction<ReluOperator>>,
-        UnaryOperator.Sqrt => &RunNest<UnaryFunction<SqrtOperator>>,
-        UnaryOperator.Rsqrt => &RunNest<UnaryFunction<RsqrtOperator>>,
-        UnaryOperator.Exp => &RunNest<UnaryFunction<ExpOperator>>,
-        UnaryOperator.Exp2 => &RunNest<UnaryFunction<Exp2Operator>>,
-        UnaryOperator.Log => &RunNest<UnaryFunction<LogOperator>>,
-        UnaryOperator.Sin => &RunNest<UnaryFunction<SinOperator>>,
-        UnaryOperator.Cos => &RunNest<UnaryFunction<CosOperator>>,
-        UnaryOperator.Tanh => &RunNest<UnaryFunction<TanhOperator>>,
-        UnaryOperator.Erf => &RunNest<UnaryFunction<ErfOperator>>,
-        UnaryOperator.Sigmoid => &RunNest<UnaryFunction<SigmoidOperator>>,
-        UnaryOperator.Silu => &RunNest<UnaryFunction<SiluOperator>>,
-        UnaryOperator.Gelu => &RunNest<UnaryFunction<GeluOperator>>,
-        UnaryOperator.GeluTanh => &RunNest<UnaryFunction<GeluTanhOperator>>,
-        UnaryOperator.QuickGelu => &RunNest<UnaryFunction<QuickGeluOperator>>,
-    };
+        delegate*<ref TVisitor, void> visit = op switch
+        {
+            UnaryOperator.Negate => &Visit<TVisitor, NegateOperator>,
+            UnaryOperator.Abs => &Visit<TVisitor, AbsOperator>,
+            UnaryOperator.Relu => &Visit<TVisitor, ReluOperator>,
+            UnaryOperator.Sqrt => &Visit<TVisitor, SqrtOperator>,
+            UnaryOperator.Rsqrt => &Visit<TVisitor, RsqrtOperator>,
+            UnaryOperator.Exp => &Visit<TVisitor, ExpOperator>,
+            UnaryOperator.Exp2 => &Visit<TVisitor, Exp2Operator>,
+            UnaryOperator.Log => &Visit<TVisitor, LogOperator>,
+            UnaryOperator.Sin => &Visit<TVisitor, SinOperator>,
+            UnaryOperator.Cos => &Visit<TVisitor, CosOperator>,
+            UnaryOperator.Tanh => &Visit<TVisitor, TanhOperator>,
+            UnaryOperator.Erf => &Visit<TVisitor, ErfOperator>,
+            UnaryOperator.Sigmoid => &Visit<TVisitor, SigmoidOperator>,
+            UnaryOperator.Silu => &Visit<TVisitor, SiluOperator>,
+            UnaryOperator.Gelu => &Visit<TVisitor, GeluOperator>,
+            UnaryOperator.GeluTanh => &Visit<TVisitor, GeluTanhOperator>,
+            UnaryOperator.QuickGelu => &Visit<TVisitor, QuickGeluOperator>,
+        };
+        visit(ref visitor);
+    }
+
+    private static void Visit<TVisitor, TOperator>(ref TVisitor visitor) where TVisitor : struct, IUnaryVisitor where TOperator : struct, IUnaryOperator =>
+        visitor.Visit<TOperator>();
 
     private static delegate*<in StridedNest, ReadOnlySpan<nint>, void> Binary(BinaryOperator op) => op switch
     {
@@ -77,6 +86,7 @@ public static unsafe class Pointwise
         BinaryOperator.Max => &RunNest<BinaryFunction<MaxOperator>>,
         BinaryOperator.LessThan => &RunNest<BinaryFunction<LessThanOperator>>,
         BinaryOperator.Equal => &RunNest<BinaryFunction<EqualOperator>>,
+        BinaryOperator.GeluGate => &RunNest<BinaryFunction<GeluGateOperator>>,
     };
 
     private static StridedNest Nest(ReadOnlySpan<int> sizes, ReadOnlySpan<nint> first, ReadOnlySpan<nint> second, ReadOnlySpan<nint> third)
@@ -92,6 +102,14 @@ public static unsafe class Pointwise
 
     private static void RunNest<TFunction>(in StridedNest nest, ReadOnlySpan<nint> operands) where TFunction : struct, IFunction =>
         nest.Run(operands, default(Row<TFunction>));
+
+    private struct UnaryLaunch : IUnaryVisitor
+    {
+        public StridedNest Nest;
+        public float* X, Y;
+
+        public readonly void Visit<TOperator>() where TOperator : struct, IUnaryOperator => RunNest<UnaryFunction<TOperator>>(in Nest, [(nint)Y, (nint)X]);
+    }
 
     // A function of up to three inputs; those beyond Inputs are not read.
     private interface IFunction
@@ -160,18 +178,28 @@ public static unsafe class Pointwise
         private static void Apply<TSimd, TVector>(nint count, float* a, float* b, float* c, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
             nint i = 0;
-            for (; i <= count - TSimd.Count; i += TSimd.Count)
+            for (; i <= count - 2 * TSimd.Count; i += 2 * TSimd.Count)
             {
-                TVector third = TFunction.Inputs > 2 ? TSimd.Load(c + i) : TSimd.Zero;
-                TVector second = TFunction.Inputs > 1 ? TSimd.Load(b + i) : TSimd.Zero;
-                TSimd.Store(output + i, TFunction.Invoke<TSimd, TVector>(TSimd.Load(a + i), second, third));
+                TVector first = Value<TSimd, TVector>(a + i, b + i, c + i), second = Value<TSimd, TVector>(a + i + TSimd.Count, b + i + TSimd.Count, c + i + TSimd.Count);
+                TSimd.Store(output + i, first);
+                TSimd.Store(output + i + TSimd.Count, second);
             }
+
+            for (; i <= count - TSimd.Count; i += TSimd.Count) TSimd.Store(output + i, Value<TSimd, TVector>(a + i, b + i, c + i));
 
             int rest = (int)(count - i);
             if (rest == 0) return;
             TVector lastThird = TFunction.Inputs > 2 ? TSimd.LoadPartial(c + i, rest) : TSimd.Zero;
             TVector lastSecond = TFunction.Inputs > 1 ? TSimd.LoadPartial(b + i, rest) : TSimd.Zero;
             TSimd.StorePartial(output + i, TFunction.Invoke<TSimd, TVector>(TSimd.LoadPartial(a + i, rest), lastSecond, lastThird), rest);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static TVector Value<TSimd, TVector>(float* a, float* b, float* c) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            TVector third = TFunction.Inputs > 2 ? TSimd.Load(c) : TSimd.Zero;
+            TVector second = TFunction.Inputs > 1 ? TSimd.Load(b) : TSimd.Zero;
+            return TFunction.Invoke<TSimd, TVector>(TSimd.Load(a), second, third);
         }
 
         private static void Fill<TSimd, TVector>(float* destination, float value, nint count) where TSimd : struct, ISimd<TVector> where TVector : struct

@@ -2,6 +2,7 @@
 
 using Brushfire.Models.Weights;
 using Brushfire.Tensors;
+using UnaryOperator = Brushfire.Kernels.UnaryOperator;
 
 namespace Brushfire.Models.Layers;
 
@@ -26,13 +27,16 @@ public sealed class Conv2d(WeightScope weights, int inputs, int outputs, int ker
     public static Conv2d Same(WeightScope weights, int inputs, int outputs) => new(weights, inputs, outputs, 3, 1, new Padding(1));
 }
 
-/// <summary>Of [N, …, channels], over the pixels and the channels of each group.</summary>
-public sealed class GroupNorm(WeightScope weights, int groups, int channels, float epsilon) : Module<Tensor>(weights.Path)
+/// <summary>Of [N, …, channels], over the pixels and the channels of each group; then the activation, if any.</summary>
+public sealed class GroupNorm(WeightScope weights, int groups, int channels, float epsilon, UnaryOperator? activation = null) : Module<Tensor>(weights.Path)
 {
     private readonly Tensor _weight = weights.Take("weight", [channels]);
     private readonly Tensor _bias = weights.Take("bias", [channels]);
 
-    protected override Tensor Forward(Tensor input) => input.GroupNorm(groups, _weight, _bias, epsilon);
+    protected override Tensor Forward(Tensor input) => input.GroupNorm(groups, _weight, _bias, epsilon, activation);
+
+    /// <summary>With SiLU on the result, as before each convolution of a residual block.</summary>
+    public static GroupNorm WithSilu(WeightScope weights, int groups, int channels, float epsilon) => new(weights, groups, channels, epsilon, UnaryOperator.Silu);
 }
 
 /// <summary>Of […, channels], over the channels.</summary>

@@ -45,7 +45,7 @@ public sealed class ConditionalUNet : Module<UNetInput>
         _down = [.. Enumerable.Range(0, levels).Select(i => new DownBlock(config, i, code, weights[$"down_blocks.{i}"]))];
         _mid = new MidBlock(config, code, weights["mid_block"]);
         _up = [.. Enumerable.Range(0, levels).Select(i => new UpBlock(config, i, code, weights[$"up_blocks.{i}"]))];
-        _norm = new GroupNorm(weights["conv_norm_out"], config.NormGroups, channels, config.NormEpsilon);
+        _norm = GroupNorm.WithSilu(weights["conv_norm_out"], config.NormGroups, channels, config.NormEpsilon);
         _output = Conv2d.Same(weights["conv_out"], channels, config.OutputChannels);
     }
 
@@ -70,7 +70,7 @@ public sealed class ConditionalUNet : Module<UNetInput>
             skips.RemoveRange(rest, block.SkipCount);
         }
 
-        return _output.Call(_norm.Call(hidden).Silu()); // [N, H, W, outputChannels]
+        return _output.Call(_norm.Call(hidden)); // [N, H, W, outputChannels]
     }
 
     // [N, timeChannels]

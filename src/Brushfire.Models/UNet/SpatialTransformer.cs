@@ -51,6 +51,6 @@ internal sealed class TransformerBlock(int channels, int contextChannels, int he
         tokens += _self.Call((normed, normed));
         tokens += _cross.Call((_norm2.Call(tokens), input.Context));
         Tensor[] halves = _gated.Call(_norm3.Call(tokens)).Split(-1, 2); // GEGLU (Shazeer 2020): two of [N, L, 4 C]
-        return tokens + _down.Call(halves[0] * halves[1].Gelu());
+        return tokens + _down.Call(halves[0].GeluGate(halves[1]));
     }
 }

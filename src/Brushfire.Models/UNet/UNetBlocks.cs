@@ -20,18 +20,18 @@ internal sealed record DownOutput(Tensor Hidden, IReadOnlyList<Tensor> Skips) : 
 /// <summary>[N, H, W, inputs] and a time embedding, if any, to [N, H, W, outputs]. The VAE has the same block without time.</summary>
 internal sealed class ResnetBlock(WeightScope weights, int inputs, int outputs, int groups, float epsilon, int? timeChannels) : Module<(Tensor Hidden, Tensor? Time)>(weights.Path)
 {
-    private readonly GroupNorm _norm1 = new(weights["norm1"], groups, inputs, epsilon);
+    private readonly GroupNorm _norm1 = GroupNorm.WithSilu(weights["norm1"], groups, inputs, epsilon);
     private readonly Conv2d _conv1 = Conv2d.Same(weights["conv1"], inputs, outputs);
     private readonly Linear? _time = timeChannels is { } channels ? new(weights["time_emb_proj"], channels, outputs) : null;
-    private readonly GroupNorm _norm2 = new(weights["norm2"], groups, outputs, epsilon);
+    private readonly GroupNorm _norm2 = GroupNorm.WithSilu(weights["norm2"], groups, outputs, epsilon);
     private readonly Conv2d _conv2 = Conv2d.Same(weights["conv2"], outputs, outputs);
     private readonly Conv2d? _shortcut = inputs == outputs ? null : new(weights["conv_shortcut"], inputs, outputs, 1);
 
     protected override Tensor Forward((Tensor Hidden, Tensor? Time) input)
     {
-        Tensor inner = _conv1.Call(_norm1.Call(input.Hidden).Silu());                                             // [N, H, W, outputs]
+        Tensor inner = _conv1.Call(_norm1.Call(input.Hidden));                                                    // [N, H, W, outputs]
         if (_time is not null) inner += _time.Call(input.Time!).Reshape(inner.Shape[0], 1, 1, inner.Shape[3]);
-        inner = _conv2.Call(_norm2.Call(inner).Silu());
+        inner = _conv2.Call(_norm2.Call(inner));
         return (_shortcut?.Call(input.Hidden) ?? input.Hidden) + inner;
     }
 }

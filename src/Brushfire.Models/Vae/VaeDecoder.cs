@@ -24,7 +24,7 @@ public sealed class VaeDecoder : Module<Tensor>
         _input = Conv2d.Same(decoder["conv_in"], config.LatentChannels, deepest);
         _mid = new VaeMidBlock(config, decoder["mid_block"]);
         _levels = [.. Enumerable.Range(0, levels).Select(i => new UpLevel(config, i, decoder[$"up_blocks.{i}"]))];
-        _norm = new GroupNorm(decoder["conv_norm_out"], config.NormGroups, config.Channels[0], VaeConfig.NormEpsilon);
+        _norm = GroupNorm.WithSilu(decoder["conv_norm_out"], config.NormGroups, config.Channels[0], VaeConfig.NormEpsilon);
         _output = Conv2d.Same(decoder["conv_out"], config.Channels[0], config.ImageChannels);
     }
 
@@ -33,7 +33,7 @@ public sealed class VaeDecoder : Module<Tensor>
         Tensor hidden = _input.Call(_postQuant?.Call(latents) ?? latents); // [N, H, W, C]
         hidden = _mid.Call(hidden);
         foreach (UpLevel level in _levels) hidden = level.Call(hidden);
-        return _output.Call(_norm.Call(hidden).Silu());
+        return _output.Call(_norm.Call(hidden));
     }
 
     private sealed class UpLevel : Module<Tensor>

@@ -23,7 +23,7 @@ public sealed class VaeEncoder : Module<Tensor>
         _input = Conv2d.Same(encoder["conv_in"], config.ImageChannels, config.Channels[0]);
         _levels = [.. Enumerable.Range(0, config.Channels.Count).Select(i => new DownLevel(config, i, encoder[$"down_blocks.{i}"]))];
         _mid = new VaeMidBlock(config, encoder["mid_block"]);
-        _norm = new GroupNorm(encoder["conv_norm_out"], config.NormGroups, deepest, VaeConfig.NormEpsilon);
+        _norm = GroupNorm.WithSilu(encoder["conv_norm_out"], config.NormGroups, deepest, VaeConfig.NormEpsilon);
         _output = Conv2d.Same(encoder["conv_out"], deepest, moments);
         _quant = config.QuantConvolution ? new Conv2d(weights["quant_conv"], moments, moments, 1) : null;
     }
@@ -32,7 +32,7 @@ public sealed class VaeEncoder : Module<Tensor>
     {
         Tensor hidden = _input.Call(image); // [N, H, W, C]
         foreach (DownLevel level in _levels) hidden = level.Call(hidden);
-        hidden = _output.Call(_norm.Call(_mid.Call(hidden)).Silu()); // [N, H / downsampling, W / downsampling, moments]
+        hidden = _output.Call(_norm.Call(_mid.Call(hidden))); // [N, H / downsampling, W / downsampling, moments]
         return _quant?.Call(hidden) ?? hidden;
     }
 

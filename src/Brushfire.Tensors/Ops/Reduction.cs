@@ -72,8 +72,8 @@ public sealed record LayerNorm(float Epsilon) : ComputeOp
     }
 }
 
-/// <summary>Group normalization of [N, …, C] over the pixels and the channels of each group (Wu and He 2018, equation 1).</summary>
-public sealed record GroupNorm(int Groups, float Epsilon) : ComputeOp
+/// <summary>Group normalization of [N, …, C] over the pixels and the channels of each group (Wu and He 2018, equation 1), then the activation, if any, in the same pass.</summary>
+public sealed record GroupNorm(int Groups, float Epsilon, UnaryOperator? Activation = null) : ComputeOp
 {
     public override string Name => "group_norm";
 
@@ -96,6 +96,6 @@ public sealed record GroupNorm(int Groups, float Epsilon) : ComputeOp
         using Tensor bias = inputs[2].ContiguousOrSelf();
         (int batch, int channels) = (input.Shape[0], input.Shape[^1]);
         nint pixels = (nint)(input.Shape.Count / batch / channels);
-        Kernels.GroupNorm.Run((float*)input.Pointer, (float*)output.Pointer, batch, pixels, channels, Groups, (float*)weight.Pointer, (float*)bias.Pointer, Epsilon);
+        Kernels.GroupNorm.Run((float*)input.Pointer, (float*)output.Pointer, batch, pixels, channels, Groups, (float*)weight.Pointer, (float*)bias.Pointer, Epsilon, Activation);
     }
 }

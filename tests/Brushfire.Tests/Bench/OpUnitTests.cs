@@ -1,6 +1,7 @@
 // How a trace is cut into units of measurement, with their work and traffic worked out by hand.
 
 using Brushfire.Bench;
+using Brushfire.Kernels;
 using Brushfire.Tensors;
 
 namespace Brushfire.Tests.Bench;
@@ -15,6 +16,15 @@ public sealed class OpUnitTests
         Assert.Equal("f32[2,3,5,8]", unit.Shapes);
         Assert.Equal(2 * 240 * sizeof(float), unit.Bytes);
         Assert.Equal("group norm with activation", OpGroup.Of(unit, "U-Net"));
+    }
+
+    [Fact]
+    public void Fused_ops_are_in_the_groups_of_their_parts()
+    {
+        Assert.Equal("group norm with activation", OpGroup.Of(Assert.Single(Units(x => x.GroupNorm(2, Tensor.Zeros([8]), Tensor.Zeros([8]), 1e-5f, UnaryOperator.Silu), [2, 8])), "U-Net"));
+        OpUnit gate = Assert.Single(Units(x => x.Slice(1, 0, 10).GeluGate(x.Slice(1, 10, 10)), [6, 20]));
+        Assert.Equal((120 + 60) * sizeof(float), gate.Bytes);
+        Assert.Equal("GEGLU", OpGroup.Of(gate, "U-Net"));
     }
 
     [Fact]

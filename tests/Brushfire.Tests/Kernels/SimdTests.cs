@@ -117,6 +117,10 @@ public sealed unsafe class SimdTests
             TSimd.StorePartial(memory, TSimd.Broadcast(-1), used);
             for (int i = 0; i < count + 2; i++) Assert.Equal(i < used ? -1 : i + 1, memory[i]);
         }
+
+        using var aligned = new Guarded(3 * count, seed: 1);
+        TSimd.StoreNonTemporal((float*)(((nint)aligned.Pointer + count * sizeof(float) - 1) / (count * sizeof(float)) * (count * sizeof(float))), TSimd.Broadcast(7));
+        Assert.Equal(count, aligned.Span.Count(7f));
     }
 
     private static void Same<TSimd, TVector>(Func<TVector, TVector, TVector> wide, Func<float, float, float> one)

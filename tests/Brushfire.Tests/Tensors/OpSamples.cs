@@ -1,6 +1,7 @@
 // Every op with samples of its inputs and, for each, what it must give by a naive double-precision loop. Tests run over
 // this list: a new op is one more row here.
 
+using Brushfire.Kernels;
 using Brushfire.Tensors;
 
 namespace Brushfire.Tests.Tensors;
@@ -68,6 +69,12 @@ public static class OpSamples
         new("softmax", [[6, 77]], x => x[0].Softmax(), x => Naive.Fill([6, 77], i => Math.Exp(x[0][i]) / Range(77).Sum(k => Math.Exp(x[0][i[0], k])))),
         new("layer_norm", [[6, 48], [48], [48]], x => x[0].LayerNorm(x[1], x[2], 1e-5f), x => Norm(x, i => [.. Range(48).Select(k => x[0][i[0], k])], 1e-5), 1e-5),
         new("group_norm", [[2, 5, 3, 12], [12], [12]], x => x[0].GroupNorm(4, x[1], x[2], 1e-6f), x => Norm(x, i => GroupOf(x[0], i, 4), 1e-6), 1e-5),
+        new("group_norm with activation", [[2, 5, 3, 12], [12], [12]], x => x[0].GroupNorm(4, x[1], x[2], 1e-6f, UnaryOperator.Silu), x =>
+        {
+            Naive normed = Norm(x, i => GroupOf(x[0], i, 4), 1e-6);
+            return Naive.Fill(normed.Shape, i => normed[i] / (1 + Math.Exp(-normed[i])));
+        }, 1e-5),
+        new("gelu_gate of halves", [[3, 5, 14]], x => x[0].Slice(2, 0, 7).GeluGate(x[0].Slice(2, 7, 7)), x => Naive.Fill([3, 5, 7], i => x[0][i] * Gelu(x[0][i[0], i[1], i[2] + 7]))),
         new("reshape of transposed", [[3, 4, 5]], x => x[0].Transpose(0, 2).Reshape(20, -1), x => Naive.Fill([20, 3], i => x[0][i[1], i[0] % 4, i[0] / 4])),
         new("reshape of sliced", [[4, 6, 5]], x => x[0].Slice(1, 2, 3).Reshape(4, 15), x => Naive.Fill([4, 15], i => x[0][i[0], 2 + i[1] / 5, i[1] % 5])),
         new("permute", [[2, 3, 4, 5]], x => x[0].Permute(0, 3, 1, 2), x => Naive.Fill([2, 5, 3, 4], i => x[0][i[0], i[2], i[3], i[1]])),
@@ -87,6 +94,15 @@ public static class OpSamples
         Attention("attention", 13, 9, false),
         Attention("attention causal", 9, 9, true),
     ];
+
+    // By Simpson's rule over the density of the normal distribution.
+    private static double Gelu(double x)
+    {
+        double Density(double t) => Math.Exp(-t * t / 2) / Math.Sqrt(2 * Math.PI);
+        double step = x / 200, sum = Density(0) + Density(x);
+        for (int k = 1; k < 200; k++) sum += Density(k * step) * (k % 2 == 0 ? 2 : 4);
+        return x * (0.5 + sum * step / 3);
+    }
 
     private static IEnumerable<int> Range(int count) => Enumerable.Range(0, count);
 

@@ -24,6 +24,22 @@ public sealed unsafe class GroupNormTests
     }
 
     [Theory]
+    [InlineData(2, 9, 12, 3, UnaryOperator.Silu)]
+    [InlineData(2, 300, 320, 32, UnaryOperator.Silu)]
+    [InlineData(1, 65, 40, 4, UnaryOperator.Relu)]
+    [InlineData(1, 66_000, 128, 32, UnaryOperator.Silu)] // larger than the caches
+    [InlineData(1, 130_000, 66, 33, null)]
+    public void The_result_goes_through_the_activation(int batch, int pixels, int channels, int groups, UnaryOperator? activation)
+    {
+        float[] values = KernelRuns.Numbers(batch * pixels * channels, channels, 0.5f);
+        float[] weight = KernelRuns.Numbers(channels, 1, 1), bias = KernelRuns.Numbers(channels, 2);
+        float[] actual = KernelRuns.SameForAnyThreads(() => Run(batch, pixels, channels, groups, values, weight, bias, activation));
+        float[] expected = Expected(batch, pixels, channels, groups, values, weight, bias);
+        if (activation is not null) expected = [.. expected.Select(x => activation == UnaryOperator.Silu ? (float)(x / (1 + Math.Exp(-x))) : Math.Max(x, 0))];
+        Close.Relative(expected, actual, 2e-6);
+    }
+
+    [Theory]
     [InlineData(1000, 2e-4)] // scale and shift are rounded: twice 6e-8 of |mean| / deviation = 1732
     [InlineData(-30000, 6e-3)]
     public void A_large_mean_costs_no_digits_of_the_variance(int mean, double tolerance)
@@ -55,15 +71,15 @@ public sealed unsafe class GroupNormTests
         Close.Absolute([-3.5f, -6.5f, -11.5f, -18.5f], shift.Span, 1e-5);
     }
 
-    private static float[] Run(int batch, int pixels, int channels, int groups, float[] values, float[]? weight, float[]? bias)
+    private static float[] Run(int batch, int pixels, int channels, int groups, float[] values, float[]? weight, float[]? bias, UnaryOperator? activation = null)
     {
         using var input = new Guarded(values);
         using var output = new Guarded(values.Length, seed: 1);
         using var weights = new Guarded(weight ?? []);
         using var biases = new Guarded(bias ?? []);
         float* w = weight is null ? null : weights.Pointer, b = bias is null ? null : biases.Pointer;
-        GroupNorm.Run(input.Pointer, output.Pointer, batch, pixels, channels, groups, w, b, 1e-5f);
-        GroupNorm.Run(input.Pointer, input.Pointer, batch, pixels, channels, groups, w, b, 1e-5f);
+        GroupNorm.Run(input.Pointer, output.Pointer, batch, pixels, channels, groups, w, b, 1e-5f, activation);
+        GroupNorm.Run(input.Pointer, input.Pointer, batch, pixels, channels, groups, w, b, 1e-5f, activation);
         Assert.Equal(output.Span, input.Span);
         return output.Span.ToArray();
     }

@@ -153,6 +153,7 @@ public sealed unsafe class PointwiseTests
         BinaryOperator.Max => float.IsNaN(a) || float.IsNaN(b) ? float.NaN : Math.Max(a, b),
         BinaryOperator.LessThan => a < b ? 1 : 0,
         BinaryOperator.Equal => a == b ? 1 : 0,
+        BinaryOperator.GeluGate => a * GeluOperator.Invoke<SimdScalar, float>(b),
     };
 
     private static int At(int[] index, nint[] strides) => index.Select((n, d) => n * (int)strides[d]).Sum();
