@@ -91,5 +91,6 @@ public sealed record StepReport
     {
         AttentionBackend.Math => "math",
         AttentionBackend.MemoryEfficient => "memory-efficient",
+        AttentionBackend.Flash => "flash",
     };
 }

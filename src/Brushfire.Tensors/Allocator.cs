@@ -6,8 +6,8 @@ using Brushfire.Kernels;
 
 namespace Brushfire.Tensors;
 
-/// <summary>Bytes that tensors hold now, their highest sum since the last reset, and free bytes kept for reuse.</summary>
-public readonly record struct AllocatorStatistics(long BytesInUse, long PeakBytes, long BytesCached);
+/// <summary>Bytes that tensors hold now, their highest sum since the last reset, and free bytes kept for reuse; and the most scratch that a thread's kernel took since that reset.</summary>
+public readonly record struct AllocatorStatistics(long BytesInUse, long PeakBytes, long BytesCached, long PeakScratchBytes);
 
 public static unsafe class Allocator
 {
@@ -20,13 +20,14 @@ public static unsafe class Allocator
 
     public static AllocatorStatistics Statistics
     {
-        get { lock (s_gate) return s_statistics; }
+        get { lock (s_gate) return s_statistics with { PeakScratchBytes = Scratch.PeakBytes }; }
     }
 
     /// <summary>Starts a new measurement of the peak.</summary>
     public static void ResetPeak()
     {
         lock (s_gate) s_statistics = s_statistics with { PeakBytes = s_statistics.BytesInUse };
+        Scratch.ResetPeak();
     }
 
     /// <summary>Gives all kept memory back to the system.</summary>

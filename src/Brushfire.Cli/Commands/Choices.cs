@@ -9,7 +9,7 @@ namespace Brushfire.Cli.Commands;
 
 internal static class Choices
 {
-    public const string Attention = "auto|math|memory-efficient", Code = "optimized|original", Isa = "avx512|avx2|portable";
+    public const string Attention = "auto|math|memory-efficient|flash", Code = "optimized|original", Isa = "avx512|avx2|portable";
 
     /// <summary>Optimized unless original is named.</summary>
     public static AttentionCode ReadCode(this OptionValues values, Option<string?> option) =>

@@ -3,8 +3,11 @@
 
 namespace Brushfire.Kernels;
 
-/// <summary>Math keeps all scores in memory, between two products. MemoryEfficient keeps those of a few queries and keys.</summary>
-public enum AttentionBackend { Math, MemoryEfficient }
+/// <summary>
+/// Math keeps all scores in memory, between two products. MemoryEfficient keeps those of a few queries and keys. Flash does so by wider tiles, and each
+/// thread packs the keys and values of a head once.
+/// </summary>
+public enum AttentionBackend { Math, MemoryEfficient, Flash }
 
 public static class Attention
 {
@@ -14,6 +17,7 @@ public static class Attention
         {
             case AttentionBackend.Math: MathAttention.Run(arguments); break;
             case AttentionBackend.MemoryEfficient: MemoryEfficientAttention.Run(arguments); break;
+            case AttentionBackend.Flash: FlashAttention.Run(arguments); break;
         }
     }
 }

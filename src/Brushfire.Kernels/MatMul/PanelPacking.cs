@@ -78,7 +78,8 @@ internal static unsafe class PanelPacking
         for (nint k = 0; k < count; k++, panel += stride) (panel[0], panel[1]) = (row0[k], row1[k]);
     }
 
-    private static void InterleaveFour(float* row0, float* row1, float* row2, float* row3, int count, float* panel, nint stride)
+    /// <summary>panel[k * stride + r] = row r [k] for k below count.</summary>
+    public static void InterleaveFour(float* row0, float* row1, float* row2, float* row3, int count, float* panel, nint stride)
     {
         nint k = 0;
         for (; k + 8 <= count; k += 8, panel += 8 * stride)

@@ -11,7 +11,8 @@ public static class Tiling
     /// <summary>NR of the instruction set in use.</summary>
     public static int CurrentColumns => Columns(CurrentLanes);
 
-    private static int CurrentLanes => Isas.Current switch
+    /// <summary>Lanes of a vector of the instruction set in use.</summary>
+    public static int CurrentLanes => Isas.Current switch
     {
         Isa.Avx512 => Simd512.Count,
         Isa.Avx2 => Simd256.Count,

@@ -29,40 +29,23 @@ public interface ITernaryOperator
     static abstract TVector Invoke<TSimd, TVector>(TVector a, TVector b, TVector c) where TSimd : struct, ISimd<TVector> where TVector : struct;
 }
 
-/// <summary>c0 + c1 x + c2 x² + … by halves (Estrin): shorter chains than by Horner's rule.</summary>
+/// <summary>c0 + c1 x + c2 x² + … by Horner's rule.</summary>
 internal static class Polynomial
 {
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Of<TSimd, TVector>(TVector x, float c0, float c1) where TSimd : struct, ISimd<TVector> where TVector : struct =>
-        TSimd.MultiplyAdd(TSimd.Broadcast(c1), x, TSimd.Broadcast(c0));
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Of<TSimd, TVector>(TVector x, float c0, float c1, float c2) where TSimd : struct, ISimd<TVector> where TVector : struct =>
         TSimd.MultiplyAdd(TSimd.MultiplyAdd(TSimd.Broadcast(c2), x, TSimd.Broadcast(c1)), x, TSimd.Broadcast(c0));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Of<TSimd, TVector>(TVector x, float c0, float c1, float c2, float c3, float c4) where TSimd : struct, ISimd<TVector> where TVector : struct
-    {
-        TVector square = TSimd.Multiply(x, x);
-        TVector high = TSimd.MultiplyAdd(TSimd.Broadcast(c4), square, Of<TSimd, TVector>(x, c2, c3));
-        return TSimd.MultiplyAdd(high, square, Of<TSimd, TVector>(x, c0, c1));
-    }
+    public static TVector Of<TSimd, TVector>(TVector x, float c0, float c1, float c2, float c3, float c4) where TSimd : struct, ISimd<TVector> where TVector : struct =>
+        TSimd.MultiplyAdd(TSimd.MultiplyAdd(Of<TSimd, TVector>(x, c2, c3, c4), x, TSimd.Broadcast(c1)), x, TSimd.Broadcast(c0));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Of<TSimd, TVector>(TVector x, float c0, float c1, float c2, float c3, float c4, float c5, float c6) where TSimd : struct, ISimd<TVector> where TVector : struct
-    {
-        TVector square = TSimd.Multiply(x, x);
-        TVector high = TSimd.MultiplyAdd(TSimd.Broadcast(c6), square, Of<TSimd, TVector>(x, c4, c5));
-        TVector low = TSimd.MultiplyAdd(Of<TSimd, TVector>(x, c2, c3), square, Of<TSimd, TVector>(x, c0, c1));
-        return TSimd.MultiplyAdd(high, TSimd.Multiply(square, square), low);
-    }
+    public static TVector Of<TSimd, TVector>(TVector x, float c0, float c1, float c2, float c3, float c4, float c5, float c6) where TSimd : struct, ISimd<TVector> where TVector : struct =>
+        TSimd.MultiplyAdd(TSimd.MultiplyAdd(Of<TSimd, TVector>(x, c2, c3, c4, c5, c6), x, TSimd.Broadcast(c1)), x, TSimd.Broadcast(c0));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Of<TSimd, TVector>(TVector x, float c0, float c1, float c2, float c3, float c4, float c5, float c6, float c7, float c8)
-        where TSimd : struct, ISimd<TVector> where TVector : struct
-    {
-        TVector square = TSimd.Multiply(x, x);
-        TVector fourth = TSimd.Multiply(square, square);
-        return TSimd.MultiplyAdd(Of<TSimd, TVector>(x, c4, c5, c6, c7, c8), fourth, TSimd.MultiplyAdd(Of<TSimd, TVector>(x, c2, c3), square, Of<TSimd, TVector>(x, c0, c1)));
-    }
+        where TSimd : struct, ISimd<TVector> where TVector : struct =>
+        TSimd.MultiplyAdd(TSimd.MultiplyAdd(Of<TSimd, TVector>(x, c2, c3, c4, c5, c6, c7, c8), x, TSimd.Broadcast(c1)), x, TSimd.Broadcast(c0));
 }

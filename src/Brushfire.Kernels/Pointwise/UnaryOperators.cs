@@ -103,12 +103,13 @@ public readonly struct Exp2Operator : IUnaryOperator
         n = TSimd.Round(x);
         TVector r = TSimd.Subtract(x, n);
         TVector p = Polynomial.Of<TSimd, TVector>(r, 0.240226522f, 0.0555031039f, 0.00961769279f, 0.00134066469f, 0.000155946851f);
-        return TSimd.MultiplyAdd(p, TSimd.Multiply(r, r), Polynomial.Of<TSimd, TVector>(r, 1, 0.693147242f));
+        p = TSimd.MultiplyAdd(p, r, TSimd.Broadcast(0.693147242f));
+        return TSimd.MultiplyAdd(p, r, TSimd.Broadcast(1));
     }
 
     /// <summary>
     /// 2ˣ for x ≤ 0, as softmax needs it, in two thirds of the instructions: relative error below 6e-7, 1 at 0, and 0 in place of
-    /// results below 2⁻¹²⁶.
+    /// results below 2⁻¹²⁶. It holds up to 2¹²⁶, for maxima that lag behind.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector NonPositive<TSimd, TVector>(TVector x) where TSimd : struct, ISimd<TVector> where TVector : struct
@@ -118,6 +119,33 @@ public readonly struct Exp2Operator : IUnaryOperator
         TVector r = TSimd.Subtract(x, n);
         TVector p = Polynomial.Of<TSimd, TVector>(r, 0.69314283f, 0.24022351f, 0.055574005f, 0.0096662825f, 0.0011125508f);
         return TSimd.Multiply(TSimd.MultiplyAdd(p, r, TSimd.Broadcast(1)), TSimd.PowerOfTwo(n));
+    }
+
+    /// <summary>Four vectors, step by step together, to the same bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void NonPositive<TSimd, TVector>(ref TVector x0, ref TVector x1, ref TVector x2, ref TVector x3) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        TVector c = TSimd.Broadcast(-127);
+        x0 = TSimd.MaxNative(c, x0); x1 = TSimd.MaxNative(c, x1); x2 = TSimd.MaxNative(c, x2); x3 = TSimd.MaxNative(c, x3);
+        TVector n0 = TSimd.Round(x0), n1 = TSimd.Round(x1), n2 = TSimd.Round(x2), n3 = TSimd.Round(x3);
+        x0 = TSimd.Subtract(x0, n0); x1 = TSimd.Subtract(x1, n1); x2 = TSimd.Subtract(x2, n2); x3 = TSimd.Subtract(x3, n3);
+        c = TSimd.Broadcast(0.0096662825f);
+        TVector d = TSimd.Broadcast(0.0011125508f);
+        TVector p0 = TSimd.MultiplyAdd(d, x0, c), p1 = TSimd.MultiplyAdd(d, x1, c), p2 = TSimd.MultiplyAdd(d, x2, c), p3 = TSimd.MultiplyAdd(d, x3, c);
+        c = TSimd.Broadcast(0.055574005f);
+        p0 = TSimd.MultiplyAdd(p0, x0, c); p1 = TSimd.MultiplyAdd(p1, x1, c);
+        p2 = TSimd.MultiplyAdd(p2, x2, c); p3 = TSimd.MultiplyAdd(p3, x3, c);
+        c = TSimd.Broadcast(0.24022351f);
+        p0 = TSimd.MultiplyAdd(p0, x0, c); p1 = TSimd.MultiplyAdd(p1, x1, c);
+        p2 = TSimd.MultiplyAdd(p2, x2, c); p3 = TSimd.MultiplyAdd(p3, x3, c);
+        c = TSimd.Broadcast(0.69314283f);
+        p0 = TSimd.MultiplyAdd(p0, x0, c); p1 = TSimd.MultiplyAdd(p1, x1, c);
+        p2 = TSimd.MultiplyAdd(p2, x2, c); p3 = TSimd.MultiplyAdd(p3, x3, c);
+        c = TSimd.Broadcast(1);
+        p0 = TSimd.MultiplyAdd(p0, x0, c); p1 = TSimd.MultiplyAdd(p1, x1, c);
+        p2 = TSimd.MultiplyAdd(p2, x2, c); p3 = TSimd.MultiplyAdd(p3, x3, c);
+        x0 = TSimd.Multiply(p0, TSimd.PowerOfTwo(n0)); x1 = TSimd.Multiply(p1, TSimd.PowerOfTwo(n1));
+        x2 = TSimd.Multiply(p2, TSimd.PowerOfTwo(n2)); x3 = TSimd.Multiply(p3, TSimd.PowerOfTwo(n3));
     }
 }
 

@@ -53,7 +53,7 @@ public sealed record ScaledDotProductAttention(bool Causal, float Scale) : Compu
             arguments.MaskStrides = new AttentionMaskStrides((nint)mask.Strides[0], (nint)mask.Strides[1], (nint)mask.Strides[2], (nint)mask.Strides[3]);
         }
 
-        AttentionBackend backend = AttentionBackends.Choose();
+        AttentionBackend backend = AttentionBackends.Choose(new AttentionSizes(arguments.Batch, arguments.Heads, arguments.QueryLength, arguments.KeyLength, arguments.HeadDim));
         if (backend == AttentionBackend.Math) arguments.Scores = (float*)new Tensor(new TensorSpec(DType.Float32, [shape[0], shape[1], shape[2], key.Shape[2]])).Pointer;
         Attention.Run(backend, in arguments);
     }

@@ -1,6 +1,7 @@
 // Every U-Net, VAE and CLIP file of the reference folder: outputs and inner modules, in both ways to write attention.
 
 using System.Text.RegularExpressions;
+using Brushfire.Kernels;
 using Brushfire.Models.Clip;
 using Brushfire.Models.Layers;
 using Brushfire.Models.UNet;
@@ -24,6 +25,14 @@ public sealed class ModuleGoldenTests
     [Theory]
     [MemberData(nameof(Small))]
     public void Original_attention_agrees_with_the_reference(string file) => Check(file, AttentionCode.Original);
+
+    [Theory]
+    [MemberData(nameof(Small))]
+    public void Each_attention_backend_agrees_with_the_reference(string file)
+    {
+        foreach (AttentionBackend backend in Enum.GetValues<AttentionBackend>())
+            using (AttentionBackends.Allow(backend)) Check(file, AttentionCode.Optimized);
+    }
 
     [Theory]
     [MemberData(nameof(Full))]
