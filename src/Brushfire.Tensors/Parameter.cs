@@ -1,5 +1,6 @@
 // Parameters: constants that a model is made of, float32, loaded at first use. A contraction packs its weight once into
-// panels; where packing was the first use, the unpacked values are not kept, so a weight costs its size once.
+// panels of its precision; where packing was the first use, the unpacked values are not kept, so a weight costs its size
+// once. A program that uses two precisions keeps two packed forms: panels never move while a kernel may read them.
 
 using Brushfire.Kernels;
 
@@ -20,9 +21,8 @@ public static class Parameter
 internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Tensor> load) : Storage(shape.Count * sizeof(float))
 {
     private readonly Lock _gate = new();
+    private readonly Dictionary<DType, (Storage Panels, PackedMatrix Matrix)> _packed = [];
     private Tensor? _values;
-    private Storage? _panels;
-    private PackedMatrix _packed;
 
     public override void* Pointer
     {
@@ -32,30 +32,41 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
         }
     }
 
-    /// <summary>Whether a weight of this shape, over all values in order, has the same packed form as this parameter's own shape.</summary>
-    public bool PacksAs(Shape weight) =>
-        shape.Rank > 1 && weight.Rank > 1 && weight[0] == shape[0] && weight[1] == shape[1] && weight.Count == shape.Count;
-
-    /// <summary>The weight [outputs, inputs, taps…] as the right operand of a product whose K runs over taps, then inputs.</summary>
-    public PackedMatrix Packed
+    /// <summary>Bytes of memory that the parameter holds now.</summary>
+    public long HeldBytes
     {
         get
         {
             lock (_gate)
             {
-                if (_panels is not null) return _packed;
-                Tensor values = _values ?? Load();
-                (_panels, _packed) = Packing.Pack(values.Pointer, shape);
-                if (_values is null) values.Dispose();
-                return _packed;
+                long bytes = _values is { } values && values.Storage is NativeStorage ? values.Spec.Bytes : 0;
+                foreach ((Storage panels, _) in _packed.Values) bytes += panels.Bytes;
+                return bytes;
             }
+        }
+    }
+
+    /// <summary>Whether a weight of this shape, over all values in order, has the same packed form as this parameter's own shape.</summary>
+    public bool PacksAs(Shape weight) =>
+        shape.Rank > 1 && weight.Rank > 1 && weight[0] == shape[0] && weight[1] == shape[1] && weight.Count == shape.Count;
+
+    /// <summary>The weight [outputs, inputs, taps…] as the right operand of a product whose K runs over taps, then inputs.</summary>
+    public PackedMatrix Packed(DType precision)
+    {
+        lock (_gate)
+        {
+            if (_packed.TryGetValue(precision, out var packed)) return packed.Matrix;
+            Tensor values = _values ?? Load();
+            _packed[precision] = packed = Packing.Pack(values.Pointer, shape, precision);
+            if (_values is null) values.Dispose();
+            return packed.Matrix;
         }
     }
 
     protected override void Release()
     {
         _values?.Dispose();
-        _panels?.RemoveUser();
+        foreach ((Storage panels, _) in _packed.Values) panels.RemoveUser();
     }
 
     private Tensor Load() => TensorScope.Outside(() =>
@@ -71,19 +82,19 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
 internal static unsafe class Packing
 {
     /// <summary>Panels of a weight [outputs, inputs, taps…], in memory that the caller gives back by RemoveUser.</summary>
-    public static (Storage Panels, PackedMatrix Packed) Pack(void* values, Shape shape)
+    public static (Storage Panels, PackedMatrix Matrix) Pack(void* values, Shape shape, DType precision)
     {
         int outputs = shape[0], inputs = shape[1];
         int taps = (int)(shape.Count / Math.Max(1, (long)outputs * inputs));
-        return Pack(MatrixSource.Filter((float*)values, outputs, inputs, taps));
+        return Pack(MatrixSource.Filter((float*)values, outputs, inputs, taps), precision);
     }
 
     /// <summary>Panels of any strided matrices.</summary>
-    public static (Storage Panels, PackedMatrix Packed) Pack(MatrixSource source)
+    public static (Storage Panels, PackedMatrix Matrix) Pack(MatrixSource source, DType precision)
     {
-        var panels = new NativeStorage(PackedMatrix.Bytes(source.K, source.N) * source.Batch);
+        var panels = new NativeStorage(PackedMatrix.Bytes(source.K, source.N, precision.Kind()) * source.Batch);
         panels.AddUser();
-        return (panels, PackedMatrix.Pack(panels.Pointer, in source));
+        return (panels, PackedMatrix.Pack(panels.Pointer, in source, precision.Kind()));
     }
 }
 
@@ -92,23 +103,23 @@ internal readonly ref struct PackedWeight
 {
     private readonly Storage? _temporary;
 
-    public PackedWeight(Tensor weight)
+    public PackedWeight(Tensor weight, DType precision)
     {
         if (weight.Storage is ParameterStorage parameter && weight.IsContiguous && parameter.PacksAs(weight.Shape))
         {
-            Matrix = parameter.Packed;
+            Matrix = parameter.Packed(precision);
             return;
         }
 
         using Tensor contiguous = weight.ContiguousOrSelf();
         unsafe
         {
-            (_temporary, Matrix) = Packing.Pack(contiguous.Pointer, weight.Shape);
+            (_temporary, Matrix) = Packing.Pack(contiguous.Pointer, weight.Shape, precision);
         }
     }
 
     /// <summary>Any strided matrices, packed for this call.</summary>
-    public PackedWeight(MatrixSource source) => (_temporary, Matrix) = Packing.Pack(source);
+    public PackedWeight(MatrixSource source, DType precision) => (_temporary, Matrix) = Packing.Pack(source, precision);
 
     public PackedMatrix Matrix { get; }
 

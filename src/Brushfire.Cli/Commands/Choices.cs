@@ -4,12 +4,13 @@ using System.CommandLine;
 using Brushfire.Bench;
 using Brushfire.Kernels;
 using Brushfire.Models.Layers;
+using Brushfire.Tensors;
 
 namespace Brushfire.Cli.Commands;
 
 internal static class Choices
 {
-    public const string Attention = "auto|math|memory-efficient|flash", Code = "optimized|original", Isa = "avx512|avx2|portable";
+    public const string Attention = "auto|math|memory-efficient|flash", Code = "optimized|original", Isa = "avx512|avx2|portable", Precision = "fp32|bf16";
 
     /// <summary>Optimized unless original is named.</summary>
     public static AttentionCode ReadCode(this OptionValues values, Option<string?> option) =>
@@ -18,6 +19,13 @@ internal static class Choices
     /// <summary>The kernel that is named; null for auto.</summary>
     public static AttentionBackend? ReadBackend(this OptionValues values, Option<string?> option) =>
         values.Choice<AttentionBackend?>(option, [("auto", null), .. Enum.GetValues<AttentionBackend>().Select(backend => (StepReport.Name(backend), (AttentionBackend?)backend))]);
+
+    /// <summary>fp32 unless bf16 is named.</summary>
+    public static DType ReadPrecision(this OptionValues values, Option<string?> option) =>
+        values.Choice(option, ("fp32", DType.Float32), ("bf16", DType.BFloat16));
+
+    /// <summary>The name that <see cref="ReadPrecision"/> reads.</summary>
+    public static string Name(DType precision) => precision == DType.BFloat16 ? "bf16" : "fp32";
 
     /// <summary>Sets the threads that kernels use, where the option is there.</summary>
     public static void SetThreads(this OptionValues values, Option<string?> option)

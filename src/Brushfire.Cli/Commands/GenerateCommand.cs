@@ -41,7 +41,7 @@ internal sealed class GenerateCommand : ProgramCommand
         _batch = AddOption("--batch", "N", "pictures a prompt [default: 1]");
         _code = AddOption("--code", Choices.Code, "how attention is written [default: optimized]");
         _attention = AddOption("--attention", Choices.Attention, "which attention kernel [default: auto]");
-        _precision = AddOption("--precision", "fp32", "element type [default: fp32]");
+        _precision = AddOption("--precision", Choices.Precision, "what the networks multiply in; sums are fp32 [default: fp32]");
         _compile = AddOption("--compile", "none", "what to compile [default: none]");
         _threads = AddOption("--threads", "N", "threads that kernels use [default: all processors]");
         _json = AddSwitch("--json", "tell paths, seeds, settings and timings as JSON on stdout");
@@ -85,9 +85,9 @@ internal sealed class GenerateCommand : ProgramCommand
                 PixelWidth = values.Whole(_width, int.MinValue, int.MaxValue),
                 PixelHeight = values.Whole(_height, int.MinValue, int.MaxValue),
                 BatchSize = values.Whole(_batch, int.MinValue, int.MaxValue) ?? request.BatchSize,
+                Precision = values.ReadPrecision(_precision),
             },
         };
-        _ = values.Choice(_precision, ("fp32", true));
         _ = values.Choice(_compile, ("none", true));
         values.SetThreads(_threads);
         string output = values[_output] ?? DefaultName(values, settings.Prompts);

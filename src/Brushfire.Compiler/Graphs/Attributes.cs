@@ -10,6 +10,8 @@ namespace Brushfire.Compiler.Graphs;
 /// <summary>The attributes that stand behind an op in a graph's text.</summary>
 internal sealed class Attributes(string op, IReadOnlyDictionary<string, string> values)
 {
+    public const string PrecisionName = "precision";
+
     private readonly HashSet<string> _read = new(StringComparer.Ordinal);
 
     public int Int(string name) => Parse(name, text => int.Parse(text, CultureInfo.InvariantCulture));
@@ -18,6 +20,14 @@ internal sealed class Attributes(string op, IReadOnlyDictionary<string, string> 
     public Shape Shape(string name) => Parse(name, text => new Shape(Integers(text)));
     public Axes Axes(string name) => Parse(name, text => new Axes(Integers(text)));
     public DType DType(string name) => Parse(name, DTypeOf);
+
+    /// <summary>What a contraction multiplies in: f32 where it is not told.</summary>
+    public DType Precision()
+    {
+        _read.Add(PrecisionName);
+        return values.ContainsKey(PrecisionName) ? DType(PrecisionName) : Tensors.DType.Float32;
+    }
+
     public Padding Padding(string name) => Parse(name, text => Integers(text) switch { [var all] => new Padding(all), [var top, var left, var bottom, var right] => new Padding(top, left, bottom, right), _ => throw new FormatException() });
 
     /// <summary>A function of one value by its op's name, or null where the attribute is absent.</summary>

@@ -29,10 +29,10 @@ internal static class OpCatalogue
         Add<Concatenate>("concatenate", op => [("axis", op.Axis)], a => new Concatenate(a.Int("axis")));
         Add<UpsampleNearest>("upsample_nearest", op => [("factor", op.Factor)], a => new UpsampleNearest(a.Int("factor")));
         Add<GatherRows>("gather_rows", _ => [], _ => new GatherRows());
-        Add<MatMul>("matmul", _ => [], _ => new MatMul());
-        Add<Linear>("linear", _ => [], _ => new Linear());
-        Add<Conv2d>("conv2d", op => [("stride", op.Stride), ("pad", op.Padding)], a => new Conv2d(a.Int("stride"), a.Padding("pad")));
-        Add<ScaledDotProductAttention>("scaled_dot_product_attention", op => [("causal", op.Causal), ("scale", op.Scale)], a => new ScaledDotProductAttention(a.Bool("causal"), a.Float("scale")));
+        Add<MatMul>("matmul", op => WithPrecision(op.Precision), a => new MatMul { Precision = a.Precision() });
+        Add<Linear>("linear", op => WithPrecision(op.Precision), a => new Linear { Precision = a.Precision() });
+        Add<Conv2d>("conv2d", op => WithPrecision(op.Precision, ("stride", op.Stride), ("pad", op.Padding)), a => new Conv2d(a.Int("stride"), a.Padding("pad")) { Precision = a.Precision() });
+        Add<ScaledDotProductAttention>("scaled_dot_product_attention", op => WithPrecision(op.Precision, ("causal", op.Causal), ("scale", op.Scale)), a => new ScaledDotProductAttention(a.Bool("causal"), a.Float("scale")) { Precision = a.Precision() });
     }
 
     public static IReadOnlyCollection<string> Names => s_forms.Keys;
@@ -52,6 +52,10 @@ internal static class OpCatalogue
         values.RequireAllRead();
         return op;
     }
+
+    // The precision is printed where it is not f32.
+    private static (string Name, object Value)[] WithPrecision(DType precision, params (string, object)[] others) =>
+        precision == DType.Float32 ? others : [.. others, (Attributes.PrecisionName, precision)];
 
     private static void Add<TOp>(string name, Func<TOp, (string Name, object Value)[]> print, Func<Attributes, TOp> parse) where TOp : Op =>
         s_forms.Add(name, new Form(typeof(TOp), op => print((TOp)op), parse));

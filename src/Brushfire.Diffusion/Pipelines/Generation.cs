@@ -34,9 +34,9 @@ public sealed class Generation : IEnumerable<GenerationStep>
     /// <exception cref="OperationCanceledException">The run's token was cancelled.</exception>
     public IEnumerator<GenerationStep> GetEnumerator()
     {
-        using IEnumerator<SamplerStep> steps = Cancellable(Start);
-        while (Cancellable(steps.MoveNext))
-            yield return new GenerationStep(steps.Current, Request.Steps, latents => Cancellable(() => _pipeline.Decode(latents)));
+        using IEnumerator<SamplerStep> steps = Inside(Start);
+        while (Inside(steps.MoveNext))
+            yield return new GenerationStep(steps.Current, Request.Steps, latents => Inside(() => _pipeline.Decode(latents)));
     }
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
@@ -54,9 +54,10 @@ public sealed class Generation : IEnumerable<GenerationStep>
         return sampler.Run(denoiser, start, levels, noise).GetEnumerator();
     }
 
-    // Kernels look at the token of their thread between items; the token is back in place before the caller goes on.
-    private T Cancellable<T>(Func<T> run)
+    // Kernels look at the token of their thread between items, ops at its precision; both are back in place before the caller goes on.
+    private T Inside<T>(Func<T> run)
     {
+        using IDisposable precision = Autocast.Use(Request.Precision);
         CancellationToken previous = WorkerPool.Cancellation;
         WorkerPool.Cancellation = _cancellation;
         try

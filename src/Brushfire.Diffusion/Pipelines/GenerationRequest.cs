@@ -2,6 +2,7 @@
 
 using Brushfire.Diffusion.Samplers;
 using Brushfire.Diffusion.Schedules;
+using Brushfire.Tensors;
 
 namespace Brushfire.Diffusion.Pipelines;
 
@@ -44,6 +45,9 @@ public sealed record GenerationRequest(string Prompt)
     /// <summary>Pictures in this run, 1 to <see cref="MaxBatchSize"/>.</summary>
     public int BatchSize { get; init; } = 1;
 
+    /// <summary>What the networks multiply in, f32 or bf16; see <see cref="Autocast"/>. Sampler and guidance are float32 always.</summary>
+    public DType Precision { get; init; } = DType.Float32;
+
     /// <summary>Everything that keeps a model from serving this request; each one sentence without a full stop.</summary>
     public IEnumerable<string> Problems(NoiseSchedule schedule, LatentSpace latentSpace)
     {
@@ -57,6 +61,7 @@ public sealed record GenerationRequest(string Prompt)
         if (Sampler is null && Samplers.Sampler.Of(schedule.Settings) is null) yield return OwnSamplerProblem(schedule.Settings);
         if (!NoiseSource.Generators.Contains(NoiseGenerator, StringComparer.Ordinal)) yield return Unknown("noise generator", NoiseGenerator, NoiseSource.Generators);
 
+        if (Precision is not (DType.Float32 or DType.BFloat16)) yield return $"there are no products in {Precision.Name()}; the precision is {DType.Float32.Name()} or {DType.BFloat16.Name()}";
         SigmaSpacing? spacing = Spacing is null ? schedule.Settings.Spacing : SigmaSpacing.All.FirstOrDefault(spacing => spacing.Name == Spacing);
         if (spacing is null) yield return Unknown("spacing", Spacing!, SigmaSpacing.All.Select(spacing => spacing.Name));
         if (schedule.Problem(Steps, spacing ?? schedule.Settings.Spacing) is { } steps) yield return steps;

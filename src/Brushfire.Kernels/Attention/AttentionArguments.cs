@@ -29,6 +29,9 @@ public unsafe struct AttentionArguments
     /// <summary>Factor of the scores, usually 1 / √headDim.</summary>
     public float Scale;
 
+    /// <summary>What the operands of both products are rounded to, Float32 or BFloat16; scores, softmax and sums are float32.</summary>
+    public ElementKind Element;
+
     /// <summary>Room for batch * heads * queryLength * keyLength scores of <see cref="AttentionBackend.Math"/>; null to allocate it for the call.</summary>
     public float* Scores;
 }

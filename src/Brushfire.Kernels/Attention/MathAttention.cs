@@ -7,7 +7,7 @@ internal static unsafe class MathAttention
     public static void Run(in AttentionArguments a)
     {
         nint headScores = (nint)a.QueryLength * a.KeyLength;
-        nint keyBytes = PackedMatrix.Bytes(a.HeadDim, a.KeyLength), valueBytes = PackedMatrix.Bytes(a.KeyLength, a.HeadDim);
+        nint keyBytes = PackedMatrix.Bytes(a.HeadDim, a.KeyLength, a.Element), valueBytes = PackedMatrix.Bytes(a.KeyLength, a.HeadDim, a.Element);
         void* packed = AlignedMemory.Allocate(a.Heads * nint.Max(keyBytes, valueBytes));
         float* scores = a.Scores;
         try
@@ -31,7 +31,7 @@ internal static unsafe class MathAttention
         var source = new MatrixSource(a.Key + n * a.KeyStrides.Batch, a.KeyLength, a.KeyStrides.Token, a.HeadDim, 1, batch: a.Heads, batchStride: a.KeyStrides.Head);
         var panels = new MatrixPanels<NoPrologue>(a.Query + n * a.QueryStrides.Batch, a.QueryStrides.Head, a.QueryStrides.Token, 1, default);
         var epilogue = new StoreEpilogue(scores, (nint)a.QueryLength * a.KeyLength, a.KeyLength, scale: a.Scale);
-        Gemm.Run(a.Heads, a.QueryLength, panels, PackedMatrix.Pack(packed, source), epilogue);
+        Gemm.Run(a.Heads, a.QueryLength, panels, PackedMatrix.Pack(packed, source, a.Element), epilogue);
     }
 
     // output [heads, queryLength, headDim] = probabilities value
@@ -40,7 +40,7 @@ internal static unsafe class MathAttention
         var source = new MatrixSource(a.Value + n * a.ValueStrides.Batch, a.HeadDim, 1, a.KeyLength, a.ValueStrides.Token, batch: a.Heads, batchStride: a.ValueStrides.Head);
         var panels = new MatrixPanels<NoPrologue>(probabilities, (nint)a.QueryLength * a.KeyLength, a.KeyLength, 1, default);
         var epilogue = new StoreEpilogue(a.Output + n * a.OutputStrides.Batch, a.OutputStrides.Head, a.OutputStrides.Token);
-        Gemm.Run(a.Heads, a.QueryLength, panels, PackedMatrix.Pack(packed, source), epilogue);
+        Gemm.Run(a.Heads, a.QueryLength, panels, PackedMatrix.Pack(packed, source, a.Element), epilogue);
     }
 
     // Masks and softmax, in place.

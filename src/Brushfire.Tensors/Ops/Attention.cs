@@ -11,6 +11,9 @@ namespace Brushfire.Tensors.Ops;
 /// </remarks>
 public sealed record ScaledDotProductAttention(bool Causal, float Scale) : ComputeOp
 {
+    /// <summary>Element type of the operands of both products: f32 or bf16. Scores, softmax and sums are float32.</summary>
+    public DType Precision { get; init; }
+
     public override string Name => "scaled_dot_product_attention";
 
     public override TensorSpec Infer(ReadOnlySpan<TensorSpec> inputs)
@@ -45,6 +48,7 @@ public sealed record ScaledDotProductAttention(bool Causal, float Scale) : Compu
             OutputStrides = new AttentionStrides((nint)output.Strides[0], (nint)output.Strides[2], (nint)output.Strides[1]),
             Causal = Causal,
             Scale = Scale,
+            Element = Precision.Kind(),
         };
         if (inputs.Length > 3)
         {

@@ -1,11 +1,19 @@
-// Products: matrices, linear layers, convolutions. All in float32, all through the same packed kernel.
+// Products: matrices, linear layers, convolutions. All through the same packed kernel, which rounds both operands to the
+// op's precision while it packs them. Inputs and results are float32.
 
 using Brushfire.Kernels;
 
 namespace Brushfire.Tensors.Ops;
 
+/// <summary>A sum of products.</summary>
+public abstract record Contraction : ComputeOp
+{
+    /// <summary>Element type of the operands as they are multiplied: f32 or bf16. Sums are float32.</summary>
+    public DType Precision { get; init; }
+}
+
 /// <summary>[…, M, K] times [K, N], or […, K, N] with the same leading axes.</summary>
-public sealed record MatMul : ComputeOp
+public sealed record MatMul : Contraction
 {
     public override string Name => "matmul";
 
@@ -33,14 +41,14 @@ public sealed record MatMul : ComputeOp
         Tensor left = inputs[0].Reshape(batch, m, k);
         bool shared = inputs[1].Rank == 2;
         Tensor right = inputs[1].Reshape(shared ? 1 : batch, k, n);
-        using var packed = new PackedWeight(new MatrixSource((float*)right.Pointer, n, (nint)right.Strides[2], k, (nint)right.Strides[1], batch: right.Shape[0], batchStride: (nint)right.Strides[0]));
+        using var packed = new PackedWeight(new MatrixSource((float*)right.Pointer, n, (nint)right.Strides[2], k, (nint)right.Strides[1], batch: right.Shape[0], batchStride: (nint)right.Strides[0]), Precision);
         var rows = new MatrixPanels<NoPrologue>((float*)left.Pointer, (nint)left.Strides[0], (nint)left.Strides[1], (nint)left.Strides[2], default);
         Gemm.Run(batch, m, in rows, packed.Matrix, new StoreEpilogue((float*)output.Pointer, (nint)m * n, n));
     }
 }
 
 /// <summary>[…, inputs] times the transpose of a weight [outputs, inputs], plus a bias [outputs] if there is a third input.</summary>
-public sealed record Linear : ComputeOp
+public sealed record Linear : Contraction
 {
     public override string Name => "linear";
 
@@ -57,7 +65,7 @@ public sealed record Linear : ComputeOp
     internal override unsafe void Compute(ReadOnlySpan<Tensor> inputs, Tensor output)
     {
         using Tensor input = inputs[0].ContiguousOrSelf();
-        using var weight = new PackedWeight(inputs[1]);
+        using var weight = new PackedWeight(inputs[1], Precision);
         using Tensor? bias = inputs.Length > 2 ? inputs[2].ContiguousOrSelf() : null;
         int k = input.Shape[^1], n = output.Shape[^1], m = checked((int)(output.Shape.Count / n));
         var rows = new MatrixPanels<NoPrologue>((float*)input.Pointer, 0, k, 1, default);
@@ -66,7 +74,7 @@ public sealed record Linear : ComputeOp
 }
 
 /// <summary>Cross-correlation of [N, H, W, C] with a weight [outputs, C, height, width], plus a bias [outputs] if there is a third input.</summary>
-public sealed record Conv2d(int Stride, Padding Padding) : ComputeOp
+public sealed record Conv2d(int Stride, Padding Padding) : Contraction
 {
     public override string Name => "conv2d";
 
@@ -87,7 +95,7 @@ public sealed record Conv2d(int Stride, Padding Padding) : ComputeOp
     internal override unsafe void Compute(ReadOnlySpan<Tensor> inputs, Tensor output)
     {
         using Tensor input = inputs[0].ContiguousOrSelf();
-        using var weight = new PackedWeight(inputs[1]);
+        using var weight = new PackedWeight(inputs[1], Precision);
         using Tensor? bias = inputs.Length > 2 ? inputs[2].ContiguousOrSelf() : null;
         Shape from = input.Shape, to = output.Shape, filter = inputs[1].Shape;
         var shape = new ConvolutionShape

@@ -13,7 +13,7 @@ namespace Brushfire.Tests.Models;
 
 public sealed class ModuleGoldenTests
 {
-    private const double UNetTolerance = 1e-3, Tolerance = 1e-4;
+    private const double UNetTolerance = 1e-3, Tolerance = 1e-4, BFloat16Tolerance = 2e-2;
 
     public static TheoryData<string> Small => [.. Golden.Files("modules", "*.safetensors").DefaultIfEmpty("modules")];
     public static TheoryData<string> Full => [.. Golden.Files("full", "*.safetensors").DefaultIfEmpty("full")];
@@ -35,6 +35,14 @@ public sealed class ModuleGoldenTests
     }
 
     [Theory]
+    [MemberData(nameof(Small))]
+    public void Modules_in_bfloat16_agree_with_the_reference(string file) => Check(file, AttentionCode.Optimized, DType.BFloat16);
+
+    [Theory]
+    [MemberData(nameof(Small))]
+    public void Original_attention_in_bfloat16_agrees_with_the_reference(string file) => Check(file, AttentionCode.Original, DType.BFloat16);
+
+    [Theory]
     [MemberData(nameof(Full))]
     [Trait("Size", "Full")]
     public void Full_size_modules_agree_with_the_reference(string file)
@@ -43,9 +51,19 @@ public sealed class ModuleGoldenTests
         Allocator.Trim();
     }
 
-    private static void Check(string file, AttentionCode code)
+    [Theory]
+    [MemberData(nameof(Full))]
+    [Trait("Size", "Full")]
+    public void Full_size_modules_in_bfloat16_agree_with_the_reference(string file)
+    {
+        Check(file, AttentionCode.Optimized, DType.BFloat16);
+        Allocator.Trim();
+    }
+
+    private static void Check(string file, AttentionCode code, DType precision = DType.Float32)
     {
         using var scope = new TensorScope();
+        using IDisposable autocast = Autocast.Use(precision);
         Golden golden = Golden.Open(file);
         string model = golden.Metadata["model"];
         WeightScope weights = WeightScope.Formula(golden.Metadata.GetValueOrDefault("prefix", ""));
@@ -67,12 +85,12 @@ public sealed class ModuleGoldenTests
         {
             if (!inner.Remove(name)) return;
             Tensor value = output.Rank == 4 ? output.ToChannelsFirst() : output;
-            Close.Relative(golden.Floats("at." + name), value.ToArray(), UNetTolerance, name);
+            Close.Relative(golden.Floats("at." + name), value.ToArray(), Within(UNetTolerance), name);
         });
         Tensor result = unet.Call(new UNetInput(
             Load(golden, "sample").ToChannelsLast(), Load(golden, "timestep"), Load(golden, "context"),
             golden.Has("text_embeds") ? Load(golden, "text_embeds") : null, golden.Has("time_ids") ? Load(golden, "time_ids") : null));
-        Close.Relative(golden.Floats("out"), result.ToChannelsFirst().ToArray(), UNetTolerance, "out");
+        Close.Relative(golden.Floats("out"), result.ToChannelsFirst().ToArray(), Within(UNetTolerance), "out");
         Assert.True(inner.Count == 0, $"No module has the name of {string.Join(", ", inner)}.");
     }
 
@@ -89,7 +107,7 @@ public sealed class ModuleGoldenTests
             Tensor latents = Input(golden, "latents", [picture[0], config.LatentChannels, picture[2] * pixels / config.Downsampling, picture[3] * pixels / config.Downsampling]);
             Tensor decoded = new VaeDecoder(config, weights).Call(latents.ToChannelsLast()).ToChannelsFirst();
             float[] actual = sampled ? EveryFourth(decoded.ToArray(), decoded.Shape[2], decoded.Shape[3]) : decoded.ToArray();
-            Close.Relative(golden.Floats(decodedName), actual, Tolerance, "decoded");
+            Close.Relative(golden.Floats(decodedName), actual, Within(Tolerance), "decoded");
         }
 
         if (golden.Has("out_moments"))
@@ -97,7 +115,7 @@ public sealed class ModuleGoldenTests
             int[] moments = golden.Shape("out_moments"); // [N, 2 · latentChannels, H, W]
             Tensor image = Input(golden, "image", [moments[0], config.ImageChannels, moments[2] * config.Downsampling, moments[3] * config.Downsampling]);
             float[] actual = new VaeEncoder(config, weights).Call(image.ToChannelsLast()).ToChannelsFirst().ToArray();
-            Close.Relative(golden.Floats("out_moments"), actual, Tolerance, "moments");
+            Close.Relative(golden.Floats("out_moments"), actual, Within(Tolerance), "moments");
         }
     }
 
@@ -126,7 +144,7 @@ public sealed class ModuleGoldenTests
         };
         if (!named.Keys.Any(golden.Has)) Assert.Skip("The file has no output of the encoder.");
         foreach ((string name, Tensor? value) in named)
-            if (golden.Has(name)) Close.Relative(golden.Floats(name), value!.ToArray(), Tolerance, name);
+            if (golden.Has(name)) Close.Relative(golden.Floats(name), value!.ToArray(), Within(Tolerance), name);
     }
 
     private static float[] EveryFourth(float[] planes, int height, int width)
@@ -137,6 +155,8 @@ public sealed class ModuleGoldenTests
                 for (int x = 0; x < width; x += 4) values.Add(planes[(plane * height + y) * width + x]);
         return [.. values];
     }
+
+    private static double Within(double tolerance) => Autocast.Current == DType.BFloat16 ? BFloat16Tolerance : tolerance;
 
     private static Tensor Load(Golden golden, string name) => Tensor.FromArray(golden.Floats(name), golden.Shape(name));
 }

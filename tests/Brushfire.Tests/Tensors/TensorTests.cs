@@ -1,5 +1,6 @@
 // Shapes, errors, lifetimes, element types and parameters.
 
+using Brushfire.Kernels;
 using Brushfire.Tensors;
 
 namespace Brushfire.Tests.Tensors;
@@ -177,6 +178,31 @@ public sealed class TensorTests
         Assert.Equal(1, loads);
         Assert.Equal(6, weight.ToArray()[5]);
         Assert.Equal([22, 26, 30], Tensor.Full([1, 4], 1).MatMul(weight).ToArray());
+    }
+
+    [Fact]
+    public void A_parameter_is_packed_once_in_each_precision_that_is_used()
+    {
+        using var scope = new TensorScope();
+        int loads = 0;
+        Tensor weight = Parameter.Create("weight", [32, 7], () =>
+        {
+            loads++;
+            return Tensor.Full([32, 7], 1.00390625f);
+        });
+        var storage = (ParameterStorage)weight.Storage;
+        Tensor input = Tensor.Full([1, 7], 1);
+        using (Autocast.Use(DType.BFloat16))
+        {
+            for (int i = 0; i < 2; i++) Assert.Equal(7, input.Linear(weight).ToArray()[31]);
+        }
+
+        // Two bytes a weight, rounded up to whole pairs and panels; nothing else is kept.
+        Assert.Equal(1, loads);
+        Assert.Equal(PackedMatrix.Bytes(7, 32, ElementKind.BFloat16), storage.HeldBytes);
+        Assert.Equal(7 * 1.00390625f, input.Linear(weight).ToArray()[31]);
+        Assert.Equal(2, loads);
+        Assert.Equal(PackedMatrix.Bytes(7, 32, ElementKind.BFloat16) + PackedMatrix.Bytes(7, 32), storage.HeldBytes);
     }
 
     [Fact]

@@ -60,11 +60,11 @@ public sealed class GenerateCommandTests : IDisposable
     {
         string path = _folder["fox.webp"];
         ProgramRun run = ProgramRun.Succeed("generate", "a fox", "--negative", "blurry", "--steps", "2", "--sampler", "euler", "--spacing", "trailing", "--guidance", "4.5", "--seed", "7", "--rng", "philox",
-            "--width", "64", "--height", "96", "--code", "original", "--attention", "math", "--json", "-o", path);
+            "--width", "64", "--height", "96", "--code", "original", "--attention", "math", "--precision", "bf16", "--json", "-o", path);
         JsonObject picture = Assert.Single(run.Json["pictures"]!.AsArray())!.AsObject();
         Assert.Equal((path, "a fox", 7), (picture["path"]!.GetValue<string>(), picture["prompt"]!.GetValue<string>(), picture["seed"]!.GetValue<int>()));
         JsonObject settings = run.Json["settings"]!.AsObject();
-        (string, string)[] expected = [("model", "emoji"), ("negative", "blurry"), ("steps", "2"), ("sampler", "euler"), ("spacing", "trailing"), ("guidance", "4.5"), ("rng", "philox"), ("width", "64"), ("height", "96"), ("batch", "1"), ("code", "original"), ("attention", "math"), ("precision", "fp32")];
+        (string, string)[] expected = [("model", "emoji"), ("negative", "blurry"), ("steps", "2"), ("sampler", "euler"), ("spacing", "trailing"), ("guidance", "4.5"), ("rng", "philox"), ("width", "64"), ("height", "96"), ("batch", "1"), ("code", "original"), ("attention", "math"), ("precision", "bf16")];
         foreach ((string key, string value) in expected) Assert.Equal(value, settings[key]!.ToString());
         Assert.True(run.Json["seconds"]!["total"]!.GetValue<double>() > run.Json["seconds"]!["steps"]!.GetValue<double>());
         Assert.Equal((64, 96), (ImageFile.Read(path).Width, ImageFile.Read(path).Height));

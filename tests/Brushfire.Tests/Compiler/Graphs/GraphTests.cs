@@ -13,7 +13,7 @@ public sealed class GraphTests
         graph block(%x: f32[2,6,6,4], %ids: i64[3])
           %w1: f32[8,4,3,3] = weight "conv.weight"
           %w2: f32[8] = weight "conv.bias"
-          %1: f32[2,3,3,8] = conv2d(%x, %w1, %w2) stride=2 pad=[0,0,1,1]
+          %1: f32[2,3,3,8] = conv2d(%x, %w1, %w2) stride=2 pad=[0,0,1,1] precision=bf16
           %c1: f32[] = constant 0.1
           %2: f32[2,3,3,8] = multiply(%1, %c1)
           %3: f32[2,9,8] = reshape(%2) shape=[2,9,8]
