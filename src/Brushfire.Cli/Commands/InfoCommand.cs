@@ -18,7 +18,7 @@ internal sealed class InfoCommand : ProgramCommand
 
     public InfoCommand() : base("info", "Tells version, processor, instruction sets, peaks, settings, models and samplers.")
     {
-        _peak = AddSwitch("--peak", "also measure the peak of float32 arithmetic and of copying, about ten seconds");
+        _peak = AddSwitch("--peak", "also measure the peaks of arithmetic and of copying, about ten seconds");
         _json = AddSwitch("--json", "as JSON");
     }
 
@@ -42,6 +42,11 @@ internal sealed class InfoCommand : ProgramCommand
             ["instructionSet"] = Isas.Current.ToString().ToLowerInvariant(),
             ["instructionSetReason"] = Reason(),
             ["instructionSets"] = Json.List(Available()),
+            ["products"] = new JsonObject
+            {
+                ["fp32"] = $"{Tiling.CurrentRows} x {Tiling.CurrentColumns} register tile",
+                ["bf16"] = BFloat16Kernels.Reason,
+            },
             ["caches"] = Json.List(machine.Caches),
             ["memoryGigabytes"] = Math.Round(machine.MemoryBytes / 1e9, 1),
             ["hugePages"] = machine.HugePages,
@@ -52,6 +57,7 @@ internal sealed class InfoCommand : ProgramCommand
         {
             MachinePeak measured = MachinePeak.Measure();
             info["peakGigaflops"] = Math.Round(measured.OperationsPerSecond / 1e9, 1);
+            if (BFloat16Kernels.IsNative) info["bf16PeakGigaflops"] = Math.Round(MachinePeak.Measure(ElementKind.BFloat16).OperationsPerSecond / 1e9, 1);
             info["peakOperationsPerCycle"] = Math.Round(measured.OperationsPerCycle, 1);
             info["copyGigabytesPerSecond"] = Math.Round(CopyBandwidth.Measure() / 1e9, 1);
         }

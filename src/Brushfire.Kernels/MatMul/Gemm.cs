@@ -17,6 +17,7 @@ public static unsafe class Gemm
         where TPanels : struct, IPanelSource where TEpilogue : struct, IEpilogue
     {
         if (b.Element == ElementKind.Float32) Run<TPanels, TEpilogue, Float32Operands>(batch, m, panels, b, epilogue);
+        else if (BFloat16Kernels.IsNative) Run<TPanels, TEpilogue, PairOperands<BFloat16Kernels.Native>>(batch, m, panels, b, epilogue);
         else Run<TPanels, TEpilogue, WidenedOperands>(batch, m, panels, b, epilogue);
     }
 

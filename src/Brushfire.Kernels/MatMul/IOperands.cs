@@ -4,7 +4,10 @@
 // | operands | A panel | B panel | micro-kernel |
 // | --- | --- | --- | --- |
 // | Float32Operands | [K][MR] float32 | [K][NR] float32 | MicroKernel |
+// | PairOperands | [K/2][MR] bfloat16 pairs | [K/2][NR] bfloat16 pairs | machine code: BFloat16Code |
 // | WidenedOperands | [K][MR] float32, rounded to bfloat16 | [K/2][NR] bfloat16 pairs, widened to [K][NR] float32 once a block | MicroKernel |
+
+using System.Runtime.Intrinsics;
 
 namespace Brushfire.Kernels;
 
@@ -79,4 +82,32 @@ internal readonly unsafe struct WidenedOperands : IOperands
     public static void Multiply<TSimd, TVector>(int count, byte* a, byte* b, float* tile, nint tileStride, bool accumulate)
         where TSimd : struct, ISimd<TVector> where TVector : struct =>
         MicroKernel.Run<TSimd, TVector>(count, (float*)a, (float*)b, tile, tileStride, accumulate);
+}
+
+/// <summary>Pairs of bfloat16 on both sides, for the processor's own products; only with 512 bits.</summary>
+internal readonly unsafe struct PairOperands<TKernels> : IOperands where TKernels : struct, IBFloat16Kernels
+{
+    public static ElementKind ElementB => ElementKind.BFloat16;
+    public static int PanelBytesA(int mr, int count) => mr * Blocks.RoundUp(count, 2) * sizeof(ushort);
+    public static int StageFloats(int mr, int nr, int kc) => mr * kc;
+
+    public static void PackA<TPanels, TSimd, TVector>(in TPanels panels, int batch, nint row, int rows, int k, int count, byte* a, float* stage)
+        where TPanels : struct, IPanelSource where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        // Panel by panel: the float32 form of one never leaves the nearest cache.
+        const int Rows = BFloat16Code.Rows, Together = BFloat16Code.PackedTogether;
+        int fours = count / Together, done = fours * Together;
+        for (int i = 0; i < rows; i += Rows, a += PanelBytesA(Rows, count))
+        {
+            panels.Pack<TSimd, TVector>(batch, row + i, Math.Min(Rows, rows - i), k, count, stage);
+            TKernels.PackRows(fours, stage, (uint*)a);
+            BFloat16Panels.Pack<Simd256, Vector256<float>>(stage + done * Rows, count - done, Rows, (uint*)a + done / 2 * Rows);
+        }
+    }
+
+    public static byte* PrepareB<TSimd, TVector>(byte* panel, int count, float* stage) where TSimd : struct, ISimd<TVector> where TVector : struct => panel;
+
+    public static void Multiply<TSimd, TVector>(int count, byte* a, byte* b, float* tile, nint tileStride, bool accumulate)
+        where TSimd : struct, ISimd<TVector> where TVector : struct =>
+        TKernels.Multiply(Blocks.Count(count, 2), a, b, tile, tileStride, accumulate);
 }

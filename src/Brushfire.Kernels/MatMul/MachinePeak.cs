@@ -1,5 +1,6 @@
-// The machine's float32 peak, as fast as products can go: register tiles on panels that stay in the first-level cache, on
-// all threads. Each of five half-second runs tries each tile; the best run counts. The clock is timed beside it, so that
+// The machine's peak, as fast as products can go in an element type: register tiles on panels that stay in the first-level
+// cache, on all threads. Where bfloat16 is widened to float32, its peak is that of float32.
+// Each of five half-second runs tries each tile; the best run counts. The clock is timed beside it, so that
 // the operations a cycle show whether the peak is plausible (2 x multiply-adds a cycle x lanes).
 
 using System.Diagnostics;
@@ -16,23 +17,23 @@ public sealed unsafe record MachinePeak(double OperationsPerSecond, double Cycle
     public double OperationsPerCycle => OperationsPerSecond / CyclesPerSecond / Threads;
 
     /// <summary>Takes about five seconds.</summary>
-    public static MachinePeak Measure() => Measure(TimeSpan.FromSeconds(0.5));
+    public static MachinePeak Measure(ElementKind element = ElementKind.Float32) => Measure(TimeSpan.FromSeconds(0.5), element);
 
-    internal static MachinePeak Measure(TimeSpan run)
+    internal static MachinePeak Measure(TimeSpan run, ElementKind element = ElementKind.Float32)
     {
+        bool pairs = element == ElementKind.BFloat16 && BFloat16Kernels.IsNative;
         int threads = WorkerPool.Threads;
         var best = new MachinePeak(0, 1, threads, "");
         double cycles = 0;
         for (int i = 0; i < Runs; i++)
         {
-            foreach (bool alternative in (ReadOnlySpan<bool>)[false, true])
+            foreach (TileKind kind in pairs ? (ReadOnlySpan<TileKind>)[TileKind.Pairs] : [TileKind.Own, TileKind.FourByThree])
             {
                 long operations = 0, start = Stopwatch.GetTimestamp();
-                var work = new PeakWork { Run = run, Alternative = alternative, Operations = &operations };
+                var work = new PeakWork { Run = run, Kind = kind, Operations = &operations };
                 WorkerPool.Run(threads, ref work);
                 double speed = operations / Stopwatch.GetElapsedTime(start).TotalSeconds;
-                string tile = alternative ? "4x3 vectors" : $"{Tiling.CurrentRows}x{Tiling.CurrentColumns}";
-                if (speed > best.OperationsPerSecond) best = best with { OperationsPerSecond = speed, Tile = tile };
+                if (speed > best.OperationsPerSecond) best = best with { OperationsPerSecond = speed, Tile = Name(kind) };
             }
 
             cycles = Math.Max(cycles, CountCycles());
@@ -40,6 +41,15 @@ public sealed unsafe record MachinePeak(double OperationsPerSecond, double Cycle
 
         return best with { CyclesPerSecond = cycles };
     }
+
+    private enum TileKind { Own, FourByThree, Pairs }
+
+    private static string Name(TileKind kind) => kind switch
+    {
+        TileKind.Own => $"{Tiling.CurrentRows}x{Tiling.CurrentColumns}",
+        TileKind.FourByThree => "4x3 vectors",
+        TileKind.Pairs => $"{BFloat16Code.Rows}x{BFloat16Code.Columns} bfloat16 pairs",
+    };
 
     // Integer additions and exclusive ors take one cycle each everywhere; each one here waits for the one before.
     private static double CountCycles()
@@ -69,12 +79,12 @@ public sealed unsafe record MachinePeak(double OperationsPerSecond, double Cycle
     private struct PeakWork : IWork
     {
         public TimeSpan Run;
-        public bool Alternative;
+        public TileKind Kind;
         public long* Operations;
 
         readonly void IWork.Run<TSimd, TVector>(int item)
         {
-            int rows = Alternative ? 4 : Tiling.Rows<TSimd, TVector>(), columns = Alternative ? 3 * TSimd.Count : Tiling.Columns<TSimd, TVector>();
+            int rows = Kind == TileKind.FourByThree ? 4 : Tiling.Rows<TSimd, TVector>(), columns = Kind == TileKind.FourByThree ? 3 * TSimd.Count : Tiling.Columns<TSimd, TVector>();
             int k = PanelBytes / sizeof(float) / (rows + columns);
             float* tile = (float*)Scratch.Take(8 * 48 * sizeof(float) + PanelBytes), b = tile + 8 * 48, a = b + k * columns;
             new Span<float>(tile, 8 * 48 + PanelBytes / sizeof(float)).Fill(1e-3f);
@@ -83,12 +93,17 @@ public sealed unsafe record MachinePeak(double OperationsPerSecond, double Cycle
             {
                 for (int i = 0; i < 64; i++)
                 {
-                    if (Alternative) Run4x3<TSimd, TVector>(k, a, b, tile);
-                    else MicroKernel.Run<TSimd, TVector>(k, a, b, tile, columns, accumulate: false);
+                    switch (Kind)
+                    {
+                        case TileKind.Own: MicroKernel.Run<TSimd, TVector>(k, a, b, tile, columns, accumulate: false); break;
+                        case TileKind.FourByThree: Run4x3<TSimd, TVector>(k, a, b, tile); break;
+                        case TileKind.Pairs: BFloat16Kernels.Native.Multiply(k, (byte*)a, (byte*)b, tile, columns, accumulate: false); break;
+                    }
                 }
             }
 
-            Interlocked.Add(ref *Operations, calls * 2 * k * rows * columns);
+            // A pair along K is two multiply-adds.
+            Interlocked.Add(ref *Operations, calls * (Kind == TileKind.Pairs ? 4 : 2) * k * rows * columns);
         }
     }
 

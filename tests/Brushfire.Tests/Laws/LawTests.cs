@@ -14,7 +14,7 @@ public sealed partial class LawTests
     // A project and the ones below it that it may name; and the packages it may use.
     private static readonly Dictionary<string, (string[] Projects, string[] Packages)> s_layers = new(StringComparer.Ordinal)
     {
-        ["Brushfire.Kernels"] = ([], []),
+        ["Brushfire.Kernels"] = ([], ["Iced"]),
         ["Brushfire.Tensors"] = (["Brushfire.Kernels"], []),
         ["Brushfire.Compiler"] = (["Brushfire.Tensors"], []),
         ["Brushfire.Models"] = (["Brushfire.Tensors"], ["Microsoft.ML.Tokenizers"]),

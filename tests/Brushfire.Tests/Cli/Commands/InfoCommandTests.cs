@@ -14,6 +14,8 @@ public sealed class InfoCommandTests
         JsonObject info = ProgramRun.Succeed("info", "--json").Json;
         foreach (string key in (string[])["version", "processor", "instructionSet", "instructionSetReason", "hugePages", "system"])
             Assert.NotEmpty(info[key]!.GetValue<string>());
+        Assert.Equal(BFloat16Kernels.Reason, info["products"]!["bf16"]!.GetValue<string>());
+        Assert.Contains(" register tile", info["products"]!["fp32"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.Equal(WorkerPool.Threads, info["threads"]!.GetValue<int>());
         Assert.True(info["memoryGigabytes"]!.GetValue<double>() > 0);
         Assert.Equal(Knobs.All.Select(knob => knob.Name), info["settings"]!.AsObject().Select(row => row.Key));

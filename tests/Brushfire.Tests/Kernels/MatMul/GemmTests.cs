@@ -36,6 +36,17 @@ public sealed unsafe class GemmTests
     [MemberData(nameof(Edges))]
     public void Product_in_bfloat16_agrees_with_a_double_loop_over_rounded_operands(int m, int n, int k) => Check(new Case(m, n, k) { Element = ElementKind.BFloat16 });
 
+    [Theory]
+    [InlineData(1, 1, 1)]
+    [InlineData(9, 50, 7)]
+    [InlineData(17, 100, 387)]
+    [InlineData(40, 49, 802)]
+    public void Product_through_interpreted_machine_code_agrees_with_a_double_loop(int m, int n, int k)
+    {
+        if (Isas.Current != Isa.Avx512) Assert.Skip($"The machine code's tile is that of 512 bits; set {Knobs.Isa.Name}=avx512.");
+        Check(new Case(m, n, k) { Element = ElementKind.BFloat16, Bias = true, Interpreted = true });
+    }
+
     [Fact]
     public void Random_products_agree_with_a_double_loop() =>
         Gen.Select(Gen.Int[0, 40], Gen.Int[0, 120], Gen.Int[0, 70], Gen.Int[1, 3], Gen.Int[0, 511]).Sample((m, n, k, batch, options) =>
@@ -129,8 +140,10 @@ public sealed unsafe class GemmTests
 
         PackedMatrix packed = PackedMatrix.Pack(panels.Pointer, new MatrixSource(b.Pointer, test.N, test.ColumnStrideB, test.K, test.RowStrideB, 1, 0, test.BatchB, test.BatchStrideB), test.Element);
         panels.AssertFences();
-        Gemm.Run(test.Batch, test.M, new MatrixPanels<NoPrologue>(a.Pointer, test.BatchStrideA, test.RowStrideA, test.ColumnStrideA, default), packed,
-            new StoreEpilogue(output.Pointer, test.M * test.RowStride, test.RowStride, test.Bias ? bias.Pointer : null, test.Residual ? residual.Pointer : null, test.Scale));
+        var source = new MatrixPanels<NoPrologue>(a.Pointer, test.BatchStrideA, test.RowStrideA, test.ColumnStrideA, default);
+        var epilogue = new StoreEpilogue(output.Pointer, test.M * test.RowStride, test.RowStride, test.Bias ? bias.Pointer : null, test.Residual ? residual.Pointer : null, test.Scale);
+        if (test.Interpreted) Gemm.Run<MatrixPanels<NoPrologue>, StoreEpilogue, PairOperands<InterpretedKernels>>(test.Batch, test.M, source, packed, epilogue);
+        else Gemm.Run(test.Batch, test.M, source, packed, epilogue);
         output.AssertFences();
 
         for (int i = 0; i < before.Length; i++)
@@ -176,6 +189,7 @@ public sealed unsafe class GemmTests
         public bool Residual { get; init; }
         public float Scale { get; init; } = 1;
         public ElementKind Element { get; init; }
+        public bool Interpreted { get; init; }
 
         public float Operand(float value) => Element == ElementKind.BFloat16 ? KernelRuns.BFloat16(value) : value;
 

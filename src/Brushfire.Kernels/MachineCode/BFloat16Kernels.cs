@@ -1,0 +1,55 @@
+// Which kernels bfloat16 products run with, and why: machine code where processor and system allow it, else operands are
+// widened to float32.
+
+using System.Runtime.Intrinsics.X86;
+
+namespace Brushfire.Kernels;
+
+/// <summary>The kernels that are multiplied with in machine code; a struct type parameter, so that tests can interpret the code.</summary>
+internal unsafe interface IBFloat16Kernels
+{
+    /// <summary>A tile of 8 x 48 from panels of pairs: see <see cref="BFloat16Code.Tile"/>.</summary>
+    static abstract void Multiply(nint pairs, byte* a, byte* b, float* tile, nint tileStride, bool accumulate);
+
+    /// <summary>Rows of 8 numbers to rows of 8 pairs: see <see cref="BFloat16Code.PackRows"/>.</summary>
+    static abstract void PackRows(nint fours, float* rows, uint* pairs);
+}
+
+public static unsafe class BFloat16Kernels
+{
+    private static readonly delegate* unmanaged[SuppressGCTransition]<nint, void*, void*, float*, nint, int, void> s_tile;
+    private static readonly delegate* unmanaged[SuppressGCTransition]<nint, float*, void*, void> s_packRows;
+
+    static BFloat16Kernels()
+    {
+        if (!HasInstruction) Reason = "operands widened to float32, because the processor has no AVX512_BF16";
+        else if (Isas.Current != Isa.Avx512) Reason = $"operands widened to float32, because {Knobs.Isa.Name} allows no 512-bit vectors";
+        else if (!CodePages.IsSupported) Reason = "operands widened to float32, because machine code is made on Linux x64 only";
+        else
+        {
+            s_tile = (delegate* unmanaged[SuppressGCTransition]<nint, void*, void*, float*, nint, int, void>)CodePages.Load(BFloat16Code.Tile());
+            s_packRows = (delegate* unmanaged[SuppressGCTransition]<nint, float*, void*, void>)CodePages.Load(BFloat16Code.PackRows());
+            IsNative = s_tile != null && s_packRows != null;
+            Reason = IsNative ? "VDPBF16PS in machine code" : "operands widened to float32, because the system gives no executable memory";
+        }
+    }
+
+    /// <summary>Whether bfloat16 products are the processor's own; else they are as fast as float32 ones.</summary>
+    public static bool IsNative { get; }
+
+    /// <summary>What is used, and why.</summary>
+    public static string Reason { get; }
+
+    // CPUID leaf 7, subleaf 1, EAX bit 5. That the system saves the registers is part of Avx512F.IsSupported.
+    private static bool HasInstruction =>
+        Avx512F.IsSupported && Avx512BW.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && X86Base.CpuId(7, 0).Eax >= 1 && (X86Base.CpuId(7, 1).Eax & (1 << 5)) != 0;
+
+    /// <summary>The machine code itself; only where <see cref="IsNative"/>.</summary>
+    internal readonly struct Native : IBFloat16Kernels
+    {
+        public static void Multiply(nint pairs, byte* a, byte* b, float* tile, nint tileStride, bool accumulate) =>
+            s_tile(pairs, a, b, tile, tileStride * sizeof(float), accumulate ? 1 : 0);
+
+        public static void PackRows(nint fours, float* rows, uint* pairs) => s_packRows(fours, rows, pairs);
+    }
+}

@@ -1,0 +1,28 @@
+// The machine code for bfloat16 as a whole product runs it, interpreted.
+
+using Brushfire.Kernels;
+
+namespace Brushfire.Tests.Kernels;
+
+internal readonly unsafe struct InterpretedKernels : IBFloat16Kernels
+{
+    private static readonly byte[] s_tile = BFloat16Code.Tile(), s_packRows = BFloat16Code.PackRows();
+
+    public static void Multiply(nint pairs, byte* a, byte* b, float* tile, nint tileStride, bool accumulate)
+    {
+        var code = new CodeInterpreter(s_tile);
+        code.Allow(a, pairs * BFloat16Code.Rows * sizeof(uint));
+        code.Allow(b, pairs * BFloat16Code.Columns * sizeof(uint));
+        code.Allow(tile, ((BFloat16Code.Rows - 1) * tileStride + BFloat16Code.Columns) * sizeof(float), writable: true);
+        code.Call(pairs, (long)a, (long)b, (long)tile, tileStride * sizeof(float), accumulate ? 1 : 0);
+    }
+
+    public static void PackRows(nint fours, float* rows, uint* pairs)
+    {
+        nint count = fours * BFloat16Code.PackedTogether * BFloat16Code.Rows;
+        var code = new CodeInterpreter(s_packRows);
+        code.Allow(rows, count * sizeof(float));
+        code.Allow(pairs, count * sizeof(ushort), writable: true);
+        code.Call(fours, (long)rows, (long)pairs);
+    }
+}
