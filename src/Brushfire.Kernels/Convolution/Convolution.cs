@@ -16,11 +16,17 @@ public static unsafe class Convolution
         if (pixels == 0) return;
         switch (algorithm ?? ConvolutionAlgorithms.Choose(shape, filter.Element))
         {
+            case ConvolutionAlgorithm.Winograd2 when filter.Element == ElementKind.BFloat16 && BFloat16Kernels.IsNative:
+                Winograd.Run<WinogradF2, PairOperands<BFloat16Kernels.Native>, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
+                break;
+            case ConvolutionAlgorithm.Winograd2 when filter.Element == ElementKind.BFloat16: // the same numbers, for processors that would not choose it
+                Winograd.Run<WinogradF2, WidenedOperands, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
+                break;
             case ConvolutionAlgorithm.Winograd2:
-                Winograd.Run<WinogradF2, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
+                Winograd.Run<WinogradF2, Float32Operands, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
                 break;
             case ConvolutionAlgorithm.Winograd4:
-                Winograd.Run<WinogradF4, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
+                Winograd.Run<WinogradF4, Float32Operands, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
                 break;
             case ConvolutionAlgorithm.Direct when shape.IsPointwise:
                 Gemm.Run(1, pixels, new MatrixPanels<TPrologue>(input, 0, shape.Channels, 1, prologue), filter, epilogue);

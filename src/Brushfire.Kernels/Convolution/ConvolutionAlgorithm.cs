@@ -12,12 +12,17 @@ public static class ConvolutionAlgorithms
 
     private static readonly ConvolutionAlgorithm? s_forced = Knobs.Convolution.Value is { } text ? Parse(text) : null;
 
-    /// <summary>The algorithm for a shape and the element type of the packed filter, unless BRUSHFIRE_CONVOLUTION forces one.</summary>
+    /// <summary>
+    /// The algorithm for a shape and the element type of the packed filter, unless BRUSHFIRE_CONVOLUTION forces one. In bfloat16, 4x4 tiles would amplify
+    /// the rounding of their operands too much: their products stay float32, which is as fast where bfloat16 is widened; else 2x2 tiles use the processor's.
+    /// </summary>
     public static ConvolutionAlgorithm Choose(in ConvolutionShape shape, ElementKind filter)
     {
-        if (shape is not { KernelHeight: 3, KernelWidth: 3, StrideY: 1, StrideX: 1 } || filter != ElementKind.Float32) return ConvolutionAlgorithm.Direct;
+        if (shape is not { KernelHeight: 3, KernelWidth: 3, StrideY: 1, StrideX: 1 }) return ConvolutionAlgorithm.Direct;
+        if (filter == ElementKind.BFloat16 && shape.Channels % 2 != 0) return ConvolutionAlgorithm.Direct; // pairs reach across taps
         if (s_forced is { } forced) return forced;
-        return Math.Min(shape.Channels, shape.OutputChannels) < MinChannels ? ConvolutionAlgorithm.Direct : ConvolutionAlgorithm.Winograd4;
+        if (Math.Min(shape.Channels, shape.OutputChannels) < MinChannels) return ConvolutionAlgorithm.Direct;
+        return filter == ElementKind.BFloat16 && BFloat16Kernels.IsNative ? ConvolutionAlgorithm.Winograd2 : ConvolutionAlgorithm.Winograd4;
     }
 
     internal static ConvolutionAlgorithm Parse(string text) => text.ToLowerInvariant() switch

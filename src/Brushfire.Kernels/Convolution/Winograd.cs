@@ -6,13 +6,14 @@ namespace Brushfire.Kernels;
 
 internal static unsafe class Winograd
 {
-    public static void Run<TTransform, TPrologue, TEpilogue>(in ConvolutionShape shape, float* input, PackedMatrix filter, in TPrologue prologue, in TEpilogue epilogue)
-        where TTransform : struct, IWinogradTransform where TPrologue : struct, IPrologue where TEpilogue : struct, IEpilogue
+    /// <summary>TOperands are those of the products; a bfloat16 filter wants an even number of channels, and serves float32 products too.</summary>
+    public static void Run<TTransform, TOperands, TPrologue, TEpilogue>(in ConvolutionShape shape, float* input, PackedMatrix filter, in TPrologue prologue, in TEpilogue epilogue)
+        where TTransform : struct, IWinogradTransform where TOperands : struct, IOperands where TPrologue : struct, IPrologue where TEpilogue : struct, IEpilogue
     {
-        var blocks = new WinogradBlocks(shape, TTransform.Outputs, Tiling.CurrentRows, Tiling.CurrentColumns);
+        var blocks = new WinogradBlocks(shape, TTransform.Outputs, Tiling.CurrentRows, Tiling.CurrentColumns, filter.Element, TOperands.Together);
         float* transformed = (float*)Scratch.TakeShared(blocks.InputFloats * sizeof(float));
-        var transform = new WinogradInput<TTransform, TPrologue> { Shape = shape, Blocks = blocks, Prologue = prologue, Input = input, Transformed = transformed };
-        var products = new WinogradProducts<TTransform, TEpilogue> { Shape = shape, Blocks = blocks, Epilogue = epilogue, Filter = filter, Transformed = transformed };
+        var transform = new WinogradInput<TTransform, TOperands, TPrologue> { Shape = shape, Blocks = blocks, Prologue = prologue, Input = input, Transformed = transformed };
+        var products = new WinogradProducts<TTransform, TOperands, TEpilogue> { Shape = shape, Blocks = blocks, Epilogue = epilogue, Filter = filter, Transformed = transformed };
         for (int chunk = 0; chunk < blocks.Chunks; chunk++)
         {
             transform.FirstPanel = products.FirstPanel = chunk * blocks.ChunkPanels;

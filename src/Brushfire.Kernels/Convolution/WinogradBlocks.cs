@@ -12,22 +12,24 @@ internal readonly struct WinogradBlocks
     // A line of padding between streams that are written side by side, so that they do not share sets of a cache.
     private const int Padding = 16;
 
-    private readonly int _tilesX, _tilesY, _outputs;
+    private readonly int _tilesX, _tilesY, _outputs, _together;
 
-    public WinogradBlocks(in ConvolutionShape shape, int outputs, int mr, int nr)
+    /// <param name="together">Neighbours along K in 32 bits of transformed input: 1 number or 2.</param>
+    public WinogradBlocks(in ConvolutionShape shape, int outputs, int mr, int nr, ElementKind filter = ElementKind.Float32, int together = 1)
     {
-        (MR, NR, _outputs) = (mr, nr, outputs);
+        (MR, NR, _outputs, _together) = (mr, nr, outputs, together);
         (_tilesX, _tilesY) = (Blocks.Count(shape.OutputWidth, outputs), Blocks.Count(shape.OutputHeight, outputs));
         Positions = (outputs + 2) * (outputs + 2);
         Tiles = checked(shape.Batch * _tilesX * _tilesY);
         (Channels, OutputPanels) = (shape.Channels, Blocks.Count(shape.OutputChannels, nr));
-        KC = Blocks.Count(Channels, Blocks.Count(Channels, MaxKC));
+        KC = Blocks.RoundUp(Blocks.Count(Channels, Blocks.Count(Channels, MaxKC)), 2);
         KBlocks = Blocks.Count(Channels, KC);
-        long panelBytes = (long)Positions * mr * Channels * sizeof(float);
+        long panelBytes = (long)Positions * mr * Channels * sizeof(float) / together;
         int panels = Blocks.Count(Tiles, mr), blockPanels = Math.Max(1, MaxBlockTiles / mr);
         ChunkPanels = Spread(panels, (int)Math.Clamp(ChunkBytes / panelBytes, 1, panels));
         BlockPanels = Spread(ChunkPanels, blockPanels);
         Chunks = Blocks.Count(panels, ChunkPanels);
+        TapFloats = filter == ElementKind.Float32 ? 0 : 9 * KC * nr;
     }
 
     public int MR { get; }
@@ -43,13 +45,16 @@ internal readonly struct WinogradBlocks
     public int Chunks { get; }
 
     /// <summary>Transformed input of a chunk: for each block of channels, for each position, panels [channels, MR].</summary>
-    public nint InputPositionStride => (nint)ChunkPanels * KC * MR + Padding;
+    public nint InputPositionStride => (nint)ChunkPanels * KC * MR / _together + Padding;
     public nint InputBlockStride => Positions * InputPositionStride;
     public nint InputFloats => KBlocks * InputBlockStride;
 
     /// <summary>Transformed filter of one panel of output channels and one block of channels: for each position [channels, NR].</summary>
     public nint FilterPositionStride => (nint)KC * NR + Padding;
     public nint FilterFloats => Positions * FilterPositionStride;
+
+    /// <summary>The taps of that panel and block in float32, where the filter is packed in another type.</summary>
+    public int TapFloats { get; }
 
     /// <summary>Products of a block of tiles: for each panel, for each position, a register tile.</summary>
     public nint ProductPanelStride => (nint)Positions * MR * NR;

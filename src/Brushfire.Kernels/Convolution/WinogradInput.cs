@@ -7,7 +7,7 @@ using System.Runtime.CompilerServices;
 namespace Brushfire.Kernels;
 
 /// <summary>An item is a panel of tiles and a block of channels.</summary>
-internal unsafe struct WinogradInput<TTransform, TPrologue> : IWork where TTransform : struct, IWinogradTransform where TPrologue : struct, IPrologue
+internal unsafe struct WinogradInput<TTransform, TOperands, TPrologue> : IWork where TTransform : struct, IWinogradTransform where TOperands : struct, IOperands where TPrologue : struct, IPrologue
 {
     // Channels that are taken through both transforms at once: one cache line of a pixel.
     private const int Stretch = 16;
@@ -26,13 +26,13 @@ internal unsafe struct WinogradInput<TTransform, TPrologue> : IWork where TTrans
         int channel = block * Blocks.KC, channels = Math.Min(Blocks.KC, Shape.Channels - channel);
         int start = (FirstPanel + panel) * Blocks.MR, end = Math.Min(start + Blocks.MR, Blocks.Tiles);
         if (start >= end) return;
-        float* to = Transformed + block * Blocks.InputBlockStride + (nint)panel * channels * Blocks.MR;
+        float* to = Transformed + block * Blocks.InputBlockStride + (nint)panel * channels * Blocks.MR / TOperands.Together;
 
         // columns: [Inputs, pixels of MR tiles, Stretch]; tiles: [MR, Positions, Stretch]
         int width = Blocks.MR * TTransform.Outputs + 2;
         float* columns = stackalloc float[TTransform.Inputs * width * Stretch + Blocks.MR * Blocks.Positions * Stretch];
         float* tiles = columns + TTransform.Inputs * width * Stretch;
-        for (int done = 0; done < channels; done += Stretch, to += Stretch * Blocks.MR)
+        for (int done = 0; done < channels; done += Stretch, to += Stretch * Blocks.MR / TOperands.Together)
         {
             int count = Math.Min(Stretch, channels - done);
             TileRun run;
@@ -44,7 +44,7 @@ internal unsafe struct WinogradInput<TTransform, TPrologue> : IWork where TTrans
                     TransformRows<TSimd, TVector>(columns + i * TTransform.Outputs * Stretch, width * Stretch, count, tiles + (tile - start + i) * Blocks.Positions * Stretch);
             }
 
-            Pack(tiles, end - start, count, to);
+            Pack<TSimd, TVector>(tiles, end - start, count, to);
         }
     }
 
@@ -103,13 +103,13 @@ internal unsafe struct WinogradInput<TTransform, TPrologue> : IWork where TTrans
             for (int c = 0; c < count; c += TSimd.Count) TTransform.Input<TSimd, TVector>(columns + c, Stretch, tile + c, Stretch);
     }
 
-    private readonly void Pack(float* tiles, int used, int count, float* to)
+    private readonly void Pack<TSimd, TVector>(float* tiles, int used, int count, float* to) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         float** rows = stackalloc float*[8];
         for (int position = 0; position < Blocks.Positions; position++, to += Blocks.InputPositionStride)
         {
             for (int r = 0; r < Blocks.MR; r++) rows[r] = r < used ? tiles + (r * Blocks.Positions + position) * Stretch : PanelPacking.Zeros;
-            PanelPacking.Interleave(rows, Blocks.MR, count, to);
+            TOperands.Interleave<TSimd, TVector>(rows, count, to);
         }
     }
 }

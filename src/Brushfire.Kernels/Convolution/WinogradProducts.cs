@@ -1,13 +1,14 @@
 // The products of a Winograd convolution and what stands around them: the filter of one panel of output channels is
 // transformed block by block, U = G g Gᵀ, multiplied with the transformed input position by position, and the sums are
-// transformed back, Y = Aᵀ M A, and handed to the epilogue. Filter and sums stay in the second-level cache.
+// transformed back, Y = Aᵀ M A, and handed to the epilogue. Filter and sums stay in the second-level cache. Transforms are
+// float32 in any precision: operands are rounded once, after them.
 
 using System.Runtime.CompilerServices;
 
 namespace Brushfire.Kernels;
 
 /// <summary>An item is a block of tiles and a panel of output channels.</summary>
-internal unsafe struct WinogradProducts<TTransform, TEpilogue> : IWork where TTransform : struct, IWinogradTransform where TEpilogue : struct, IEpilogue
+internal unsafe struct WinogradProducts<TTransform, TOperands, TEpilogue> : IWork where TTransform : struct, IWinogradTransform where TOperands : struct, IOperands where TEpilogue : struct, IEpilogue
 {
     public ConvolutionShape Shape;
     public WinogradBlocks Blocks;
@@ -21,13 +22,13 @@ internal unsafe struct WinogradProducts<TTransform, TEpilogue> : IWork where TTr
         int outputPanel = item % Blocks.OutputPanels, firstPanel = item / Blocks.OutputPanels * Blocks.BlockPanels;
         int panels = Math.Min(Blocks.BlockPanels, Math.Min(Blocks.ChunkPanels, Kernels.Blocks.Count(Blocks.Tiles, Blocks.MR) - FirstPanel) - firstPanel);
         if (panels <= 0) return;
-        float* filter = (float*)Scratch.Take((Blocks.FilterFloats + Blocks.ProductFloats + Blocks.OutputFloats) * sizeof(float));
-        float* products = filter + Blocks.FilterFloats, output = products + Blocks.ProductFloats;
+        float* filter = (float*)Scratch.Take((Blocks.FilterFloats + Blocks.ProductFloats + Blocks.OutputFloats + Blocks.TapFloats) * sizeof(float));
+        float* products = filter + Blocks.FilterFloats, output = products + Blocks.ProductFloats, taps = output + Blocks.OutputFloats;
         for (int block = 0; block < Blocks.KBlocks; block++)
         {
             int channel = block * Blocks.KC, channels = Math.Min(Blocks.KC, Shape.Channels - channel);
-            TransformFilter<TSimd, TVector>(outputPanel, channel, channels, filter);
-            float* input = Transformed + block * Blocks.InputBlockStride + (nint)firstPanel * channels * Blocks.MR;
+            TransformFilter<TSimd, TVector>(outputPanel, channel, channels, filter, taps);
+            float* input = Transformed + block * Blocks.InputBlockStride + (nint)firstPanel * channels * Blocks.MR / TOperands.Together;
             Multiply<TSimd, TVector>(panels, channels, input, filter, products, accumulate: block > 0);
         }
 
@@ -35,10 +36,19 @@ internal unsafe struct WinogradProducts<TTransform, TEpilogue> : IWork where TTr
     }
 
     [SkipLocalsInit]
-    private readonly void TransformFilter<TSimd, TVector>(int outputPanel, int channel, int channels, float* transformed) where TSimd : struct, ISimd<TVector> where TVector : struct
+    private readonly void TransformFilter<TSimd, TVector>(int outputPanel, int channel, int channels, float* transformed, float* taps) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         nint tapStride = (nint)Shape.Channels * Blocks.NR, positionStride = Blocks.FilterPositionStride;
-        float* filter = (float*)Filter.Panels + ((nint)outputPanel * Filter.K + channel) * Blocks.NR;
+        nint first = ((nint)outputPanel * Filter.K + channel) * Blocks.NR;
+        float* filter = (float*)Filter.Panels + first;
+        if (Filter.Element == ElementKind.BFloat16)
+        {
+            for (int tap = 0; tap < 9; tap++)
+                BFloat16Panels.Widen<TSimd, TVector>((uint*)Filter.Panels + (first + tap * tapStride) / 2, channels, Blocks.NR, taps + (nint)tap * channels * Blocks.NR);
+            filter = taps;
+            tapStride = (nint)channels * Blocks.NR;
+        }
+
         float* rows = stackalloc float[TTransform.Inputs * 3 * TSimd.Count];
         for (int i = 0; i < channels * Blocks.NR; i += TSimd.Count)
         {
@@ -46,6 +56,8 @@ internal unsafe struct WinogradProducts<TTransform, TEpilogue> : IWork where TTr
             for (int y = 0; y < TTransform.Inputs; y++)
                 TTransform.Filter<TSimd, TVector>(rows + y * 3 * TSimd.Count, TSimd.Count, transformed + i + y * TTransform.Inputs * positionStride, positionStride);
         }
+
+        for (int position = 0; position < Blocks.Positions; position++) TOperands.Convert<TSimd, TVector>(transformed + position * positionStride, channels);
     }
 
     private readonly void Multiply<TSimd, TVector>(int panels, int channels, float* input, float* filter, float* products, bool accumulate) where TSimd : struct, ISimd<TVector> where TVector : struct
@@ -54,7 +66,7 @@ internal unsafe struct WinogradProducts<TTransform, TEpilogue> : IWork where TTr
         for (int position = 0; position < Blocks.Positions; position++, input += Blocks.InputPositionStride, filter += Blocks.FilterPositionStride, products += tile)
         {
             for (int i = 0; i < panels; i++)
-                MicroKernel.Run<TSimd, TVector>(channels, input + (nint)i * channels * Blocks.MR, filter, products + i * Blocks.ProductPanelStride, Blocks.NR, accumulate);
+                TOperands.Multiply<TSimd, TVector>(channels, (byte*)(input + (nint)i * channels * Blocks.MR / TOperands.Together), (byte*)filter, products + i * Blocks.ProductPanelStride, Blocks.NR, accumulate);
         }
     }
 

@@ -13,7 +13,7 @@ internal static unsafe class BFloat16Panels
         for (; i < count; i++) panel[i] = SimdScalar.RoundToBFloat16(panel[i]);
     }
 
-    /// <summary>Rounds <paramref name="k"/> rows into pairs; after an odd number of rows comes one of zeros.</summary>
+    /// <summary>Rounds <paramref name="k"/> rows into pairs; after an odd number of rows comes one of zeros. The pairs may take the rows' place.</summary>
     public static void Pack<TSimd, TVector>(float* rows, int k, int width, uint* pairs) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         for (; k >= 2; k -= 2, rows += 2 * width, pairs += width)

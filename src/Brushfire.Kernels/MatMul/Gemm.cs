@@ -53,7 +53,7 @@ public static unsafe class Gemm
             int row = mBlock * Blocks.MC, rows = Math.Min(Blocks.MC, M - row);
             int column = nBlock * Blocks.NC, columns = Math.Min(Blocks.NC, B.N - column);
             nint tile = mr * nr, tiles = Blocks.KBlocks == 1 ? 1 : (nint)Blocks.Count(rows, mr) * Blocks.Count(columns, nr);
-            nint aBytes = Blocks.RoundUp(Blocks.Count(rows, mr) * TOperands.PanelBytesA(mr, Blocks.KC), 64), stageFloats = TOperands.StageFloats(mr, nr, Blocks.KC);
+            nint aBytes = Blocks.RoundUp(Blocks.Count(rows, mr) * PanelBytes(mr, Blocks.KC), 64), stageFloats = TOperands.StageFloats(mr, nr, Blocks.KC);
             byte* a = (byte*)Scratch.Take(aBytes + (stageFloats + tiles * tile) * sizeof(float));
             float* stage = (float*)(a + aBytes), sums = stage + stageFloats;
             nint columnBytes = PackedMatrix.ColumnBytes(B.K, TOperands.ElementB);
@@ -65,7 +65,7 @@ public static unsafe class Gemm
                 bool last = block == Blocks.KBlocks - 1;
                 TOperands.PackA<TPanels, TSimd, TVector>(Panels, batch, row, rows, k, count, a, stage);
                 float* sum = sums;
-                int aPanelBytes = TOperands.PanelBytesA(mr, count), share = Blocks.Count((int)PackedMatrix.ColumnBytes(count, TOperands.ElementB) * nr, Blocks.Count(rows, mr));
+                int aPanelBytes = PanelBytes(mr, count), share = Blocks.Count((int)PackedMatrix.ColumnBytes(count, TOperands.ElementB) * nr, Blocks.Count(rows, mr));
                 for (int j = 0; j < columns; j += nr)
                 {
                     byte* bPanel = b + j * columnBytes + PackedMatrix.ColumnBytes(k, TOperands.ElementB) * nr;
@@ -81,6 +81,9 @@ public static unsafe class Gemm
                 }
             }
         }
+
+        // Bytes of a panel of A.
+        private static int PanelBytes(int mr, int count) => mr * Blocks.Count(count, TOperands.Together) * sizeof(float);
 
         // Each tile asks for its share of the next panel of B, which comes from memory while this one is multiplied.
         // Behind the last panel nothing is read: a prefetch is only a hint.

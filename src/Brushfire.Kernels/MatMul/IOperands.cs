@@ -7,6 +7,7 @@
 // | PairOperands | [K/2][MR] bfloat16 pairs | [K/2][NR] bfloat16 pairs | machine code: BFloat16Code |
 // | WidenedOperands | [K][MR] float32, rounded to bfloat16 | [K/2][NR] bfloat16 pairs, widened to [K][NR] float32 once a block | MicroKernel |
 
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Brushfire.Kernels;
@@ -17,8 +18,8 @@ internal unsafe interface IOperands
     /// <summary>How B is packed.</summary>
     static abstract ElementKind ElementB { get; }
 
-    /// <summary>Bytes of a packed panel of A.</summary>
-    static abstract int PanelBytesA(int mr, int count);
+    /// <summary>Neighbours along K that the micro-kernel takes together, in 32 bits of a panel: 1 number or 2.</summary>
+    static abstract int Together { get; }
 
     /// <summary>Floats of scratch that <see cref="PackA"/> and <see cref="PrepareB"/> share.</summary>
     static abstract int StageFloats(int mr, int nr, int kc);
@@ -26,6 +27,12 @@ internal unsafe interface IOperands
     /// <summary>Packs a block of A into panels, as <see cref="IPanelSource.Pack"/> does.</summary>
     static abstract void PackA<TPanels, TSimd, TVector>(in TPanels panels, int batch, nint row, int rows, int k, int count, byte* a, float* stage)
         where TPanels : struct, IPanelSource where TSimd : struct, ISimd<TVector> where TVector : struct;
+
+    /// <summary>MR rows of float32 as a panel of A.</summary>
+    static abstract void Interleave<TSimd, TVector>(float** rows, int count, float* panel) where TSimd : struct, ISimd<TVector> where TVector : struct;
+
+    /// <summary>Float32 rows of a panel of B as the micro-kernel reads them, in place.</summary>
+    static abstract void Convert<TSimd, TVector>(float* rows, int count) where TSimd : struct, ISimd<TVector> where TVector : struct;
 
     /// <summary>A panel of B as the micro-kernel reads it: itself, or a converted copy in the stage.</summary>
     static abstract byte* PrepareB<TSimd, TVector>(byte* panel, int count, float* stage) where TSimd : struct, ISimd<TVector> where TVector : struct;
@@ -39,12 +46,17 @@ internal unsafe interface IOperands
 internal readonly unsafe struct Float32Operands : IOperands
 {
     public static ElementKind ElementB => ElementKind.Float32;
-    public static int PanelBytesA(int mr, int count) => mr * count * sizeof(float);
+    public static int Together => 1;
     public static int StageFloats(int mr, int nr, int kc) => 0;
 
     public static void PackA<TPanels, TSimd, TVector>(in TPanels panels, int batch, nint row, int rows, int k, int count, byte* a, float* stage)
         where TPanels : struct, IPanelSource where TSimd : struct, ISimd<TVector> where TVector : struct =>
         panels.Pack<TSimd, TVector>(batch, row, rows, k, count, (float*)a);
+
+    public static void Interleave<TSimd, TVector>(float** rows, int count, float* panel) where TSimd : struct, ISimd<TVector> where TVector : struct =>
+        PanelPacking.Interleave(rows, Tiling.Rows<TSimd, TVector>(), count, panel);
+
+    public static void Convert<TSimd, TVector>(float* rows, int count) where TSimd : struct, ISimd<TVector> where TVector : struct { }
 
     public static byte* PrepareB<TSimd, TVector>(byte* panel, int count, float* stage) where TSimd : struct, ISimd<TVector> where TVector : struct => panel;
 
@@ -57,7 +69,7 @@ internal readonly unsafe struct Float32Operands : IOperands
 internal readonly unsafe struct WidenedOperands : IOperands
 {
     public static ElementKind ElementB => ElementKind.BFloat16;
-    public static int PanelBytesA(int mr, int count) => mr * count * sizeof(float);
+    public static int Together => 1;
     public static int StageFloats(int mr, int nr, int kc) => nr * kc;
 
     public static void PackA<TPanels, TSimd, TVector>(in TPanels panels, int batch, nint row, int rows, int k, int count, byte* a, float* stage)
@@ -72,6 +84,16 @@ internal readonly unsafe struct WidenedOperands : IOperands
             BFloat16Panels.Round<TSimd, TVector>(panel, (nint)mr * count);
         }
     }
+
+    public static void Interleave<TSimd, TVector>(float** rows, int count, float* panel) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        int mr = Tiling.Rows<TSimd, TVector>();
+        PanelPacking.Interleave(rows, mr, count, panel);
+        BFloat16Panels.Round<TSimd, TVector>(panel, (nint)mr * count);
+    }
+
+    public static void Convert<TSimd, TVector>(float* rows, int count) where TSimd : struct, ISimd<TVector> where TVector : struct =>
+        BFloat16Panels.Round<TSimd, TVector>(rows, (nint)Tiling.Columns<TSimd, TVector>() * count);
 
     public static byte* PrepareB<TSimd, TVector>(byte* panel, int count, float* stage) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
@@ -88,22 +110,45 @@ internal readonly unsafe struct WidenedOperands : IOperands
 internal readonly unsafe struct PairOperands<TKernels> : IOperands where TKernels : struct, IBFloat16Kernels
 {
     public static ElementKind ElementB => ElementKind.BFloat16;
-    public static int PanelBytesA(int mr, int count) => mr * Blocks.RoundUp(count, 2) * sizeof(ushort);
+    public static int Together => 2;
     public static int StageFloats(int mr, int nr, int kc) => mr * kc;
 
     public static void PackA<TPanels, TSimd, TVector>(in TPanels panels, int batch, nint row, int rows, int k, int count, byte* a, float* stage)
         where TPanels : struct, IPanelSource where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         // Panel by panel: the float32 form of one never leaves the nearest cache.
-        const int Rows = BFloat16Code.Rows, Together = BFloat16Code.PackedTogether;
-        int fours = count / Together, done = fours * Together;
-        for (int i = 0; i < rows; i += Rows, a += PanelBytesA(Rows, count))
+        for (int i = 0; i < rows; i += BFloat16Code.Rows, a += BFloat16Code.Rows * Blocks.Count(count, 2) * sizeof(uint))
         {
-            panels.Pack<TSimd, TVector>(batch, row + i, Math.Min(Rows, rows - i), k, count, stage);
-            TKernels.PackRows(fours, stage, (uint*)a);
-            BFloat16Panels.Pack<Simd256, Vector256<float>>(stage + done * Rows, count - done, Rows, (uint*)a + done / 2 * Rows);
+            panels.Pack<TSimd, TVector>(batch, row + i, Math.Min(BFloat16Code.Rows, rows - i), k, count, stage);
+            PackRows(stage, count, (uint*)a);
         }
     }
+
+    private static void PackRows(float* rows, int count, uint* pairs)
+    {
+        const int Rows = BFloat16Code.Rows, PackedTogether = BFloat16Code.PackedTogether;
+        int fours = count / PackedTogether, done = fours * PackedTogether;
+        TKernels.PackRows(fours, rows, pairs);
+        BFloat16Panels.Pack<Simd256, Vector256<float>>(rows + done * Rows, count - done, Rows, pairs + done / 2 * Rows);
+    }
+
+    [SkipLocalsInit]
+    public static void Interleave<TSimd, TVector>(float** rows, int count, float* panel) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        const int Stretch = 16, Rows = BFloat16Code.Rows;
+        float* stage = stackalloc float[Stretch * Rows];
+        float** from = stackalloc float*[Rows];
+        for (int start = 0; start < count; start += Stretch)
+        {
+            int length = Math.Min(Stretch, count - start);
+            for (int r = 0; r < Rows; r++) from[r] = rows[r] + start;
+            PanelPacking.Interleave(from, Rows, length, stage);
+            PackRows(stage, length, (uint*)panel + start / 2 * Rows);
+        }
+    }
+
+    public static void Convert<TSimd, TVector>(float* rows, int count) where TSimd : struct, ISimd<TVector> where TVector : struct =>
+        BFloat16Panels.Pack<TSimd, TVector>(rows, count, Tiling.Columns<TSimd, TVector>(), (uint*)rows);
 
     public static byte* PrepareB<TSimd, TVector>(byte* panel, int count, float* stage) where TSimd : struct, ISimd<TVector> where TVector : struct => panel;
 

@@ -10,24 +10,38 @@ public static unsafe class ConvolutionRuns
     public static int Input(in ConvolutionShape shape) => shape.Batch * shape.Height * shape.Width * shape.Channels;
 
     /// <summary>The output for the input of seed 1, the filter of seed 2 and the bias of seed 3.</summary>
-    public static float[] Run<TPrologue>(in ConvolutionShape shape, TPrologue prologue, ConvolutionAlgorithm? algorithm) where TPrologue : struct, IPrologue
+    public static float[] Run<TPrologue>(in ConvolutionShape shape, TPrologue prologue, ConvolutionAlgorithm? algorithm, ElementKind element = ElementKind.Float32) where TPrologue : struct, IPrologue =>
+        Run(shape, element, (shape, input, filter, epilogue) => Brushfire.Kernels.Convolution.Run(shape, input, filter, prologue, epilogue, algorithm));
+
+    /// <summary>A convolution of a packed filter.</summary>
+    public delegate void Kernel(ConvolutionShape shape, float* input, PackedMatrix filter, StoreEpilogue epilogue);
+
+    /// <summary>The output for the same numbers by any kernel.</summary>
+    public static float[] Run(in ConvolutionShape shape, ElementKind element, Kernel kernel)
     {
         using var input = new Guarded(Input(shape), 1, 3);
         using var filter = new Guarded(shape.OutputChannels * shape.K, 2, 1);
         using var bias = new Guarded(shape.OutputChannels, 3);
         using var output = new Guarded(shape.Batch * shape.OutputHeight * shape.OutputWidth * shape.OutputChannels, 4, 5);
-        using var panels = new Guarded((int)PackedMatrix.Bytes(shape.K, shape.OutputChannels) / sizeof(float), 5);
-        PackedMatrix packed = PackedMatrix.Pack(panels.Pointer, MatrixSource.Filter(filter.Pointer, shape.OutputChannels, shape.Channels, shape.KernelHeight * shape.KernelWidth));
+        using var panels = new Guarded((int)PackedMatrix.Bytes(shape.K, shape.OutputChannels, element) / sizeof(float), 5);
+        PackedMatrix packed = PackedMatrix.Pack(panels.Pointer, MatrixSource.Filter(filter.Pointer, shape.OutputChannels, shape.Channels, shape.KernelHeight * shape.KernelWidth), element);
         panels.AssertFences();
-        Brushfire.Kernels.Convolution.Run(shape, input.Pointer, packed, prologue, new StoreEpilogue(output.Pointer, 0, shape.OutputChannels, bias.Pointer), algorithm);
+        kernel(shape, input.Pointer, packed, new StoreEpilogue(output.Pointer, 0, shape.OutputChannels, bias.Pointer));
         output.AssertFences();
         return output.Span.ToArray();
     }
 
-    /// <summary>What <see cref="Run"/> should give.</summary>
-    public static float[] Expected(in ConvolutionShape shape, float* input)
+    /// <summary>Rounds to bfloat16.</summary>
+    public static void Round(Guarded numbers)
+    {
+        foreach (ref float value in numbers.Span) value = KernelRuns.BFloat16(value);
+    }
+
+    /// <summary>What <see cref="Run"/> should give, with a filter rounded to its element type.</summary>
+    public static float[] Expected(in ConvolutionShape shape, float* input, ElementKind element = ElementKind.Float32)
     {
         using var filter = new Guarded(shape.OutputChannels * shape.K, 2);
+        if (element == ElementKind.BFloat16) Round(filter);
         using var bias = new Guarded(shape.OutputChannels, 3);
         float[] output = new float[shape.Batch * shape.OutputHeight * shape.OutputWidth * shape.OutputChannels];
         for (int i = 0; i < output.Length; i++)

@@ -80,6 +80,20 @@ public sealed unsafe class ConvolutionTests
         }, iter: 150, threads: 1);
 
     [Theory]
+    [InlineData(40, 20, 2)]
+    [InlineData(33, 17, 1)] // an odd number of channels: pairs reach across taps
+    [InlineData(3, 16, 1)]
+    [InlineData(80, 33, 1)]
+    public void Operands_in_bfloat16_agree_with_a_double_loop(int channels, int outputs, int stride)
+    {
+        var shape = new ConvolutionShape { Batch = 2, Height = 7, Width = 6, Channels = channels, OutputChannels = outputs, KernelHeight = 3, KernelWidth = 3, StrideY = stride, StrideX = stride, Top = 1, Left = 1, Bottom = 1, Right = 1 };
+        using var rounded = new Guarded(ConvolutionRuns.Input(shape), 1);
+        ConvolutionRuns.Round(rounded);
+        float[] expected = ConvolutionRuns.Expected(shape, rounded.Pointer, ElementKind.BFloat16);
+        Close.Relative(expected, ConvolutionRuns.Run(shape, new NoPrologue(), ConvolutionAlgorithm.Direct, ElementKind.BFloat16), 2e-6);
+    }
+
+    [Theory]
     [InlineData(20)]
     [InlineData(3)]
     public void A_prologue_maps_pixels_and_leaves_the_padding_zero(int channels)

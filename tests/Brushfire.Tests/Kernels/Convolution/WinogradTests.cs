@@ -10,6 +10,9 @@ public sealed unsafe class WinogradTests
     // The budget is 3e-5 of the largest output; 4x4 tiles measure 1e-6 to 3e-6.
     private const double Tolerance = 6e-6;
 
+    // Operands rounded to 8 bits, of which the output's transform adds up nine.
+    private const double PairTolerance = 1.5e-2;
+
     [Theory]
     [InlineData(1, 4, 4, 16, 16, 1)]
     [InlineData(2, 8, 8, 32, 48, 1)]
@@ -89,6 +92,37 @@ public sealed unsafe class WinogradTests
     {
         ConvolutionShape shape = Shape(batch, height, width, channels, outputs, 1);
         foreach (ConvolutionAlgorithm algorithm in Algorithms) KernelRuns.SameForAnyThreads(() => ConvolutionRuns.Run(shape, new NoPrologue(), algorithm));
+    }
+
+    // A filter in bfloat16 is widened before it is transformed; 4x4 tiles round nothing else, 2x2 tiles both operands after their transforms.
+    [Theory]
+    [InlineData(2, 8, 8, 32, 48)]
+    [InlineData(1, 5, 7, 18, 33)]
+    [InlineData(1, 9, 10, 300, 31)]
+    public void A_filter_in_bfloat16_agrees_with_a_double_loop(int batch, int height, int width, int channels, int outputs)
+    {
+        ConvolutionShape shape = Shape(batch, height, width, channels, outputs, 1);
+        using var input = new Guarded(ConvolutionRuns.Input(shape), 1);
+        float[] expected = ConvolutionRuns.Expected(shape, input.Pointer, ElementKind.BFloat16);
+        foreach (ConvolutionAlgorithm algorithm in Algorithms)
+        {
+            double tolerance = algorithm == ConvolutionAlgorithm.Winograd2 ? PairTolerance : Tolerance;
+            Close.Relative(expected, ConvolutionRuns.Run(shape, new NoPrologue(), algorithm, ElementKind.BFloat16), tolerance, $"{algorithm}");
+        }
+    }
+
+    [Theory]
+    [InlineData(1, 4, 4, 16, 16)]
+    [InlineData(1, 5, 7, 18, 33)]
+    [InlineData(1, 6, 6, 134, 50)]
+    public void Products_in_interpreted_machine_code_agree_with_a_double_loop(int batch, int height, int width, int channels, int outputs)
+    {
+        if (Isas.Current != Isa.Avx512) Assert.Skip($"The machine code's tile is that of 512 bits; set {Knobs.Isa.Name}=avx512.");
+        ConvolutionShape shape = Shape(batch, height, width, channels, outputs, 1);
+        using var input = new Guarded(ConvolutionRuns.Input(shape), 1);
+        float[] actual = ConvolutionRuns.Run(shape, ElementKind.BFloat16, (shape, input, filter, epilogue) =>
+            Winograd.Run<WinogradF2, PairOperands<InterpretedKernels>, NoPrologue, StoreEpilogue>(shape, input, filter, default, epilogue));
+        Close.Relative(ConvolutionRuns.Expected(shape, input.Pointer, ElementKind.BFloat16), actual, PairTolerance);
     }
 
     private static ReadOnlySpan<ConvolutionAlgorithm> Algorithms => [ConvolutionAlgorithm.Winograd2, ConvolutionAlgorithm.Winograd4];
