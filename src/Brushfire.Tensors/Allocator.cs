@@ -17,6 +17,7 @@ public static unsafe class Allocator
     private static readonly Lock s_gate = new();
     private static readonly Dictionary<long, Stack<nint>> s_free = [];
     private static AllocatorStatistics s_statistics;
+    [ThreadStatic] private static bool t_uncached;
 
     public static AllocatorStatistics Statistics
     {
@@ -39,6 +40,19 @@ public static unsafe class Allocator
                 while (blocks.TryPop(out nint block)) AlignedMemory.Free((void*)block);
             s_statistics = s_statistics with { BytesCached = 0 };
         }
+    }
+
+    /// <summary>Memory that this thread frees goes back to the system at once until the result is disposed of: for large blocks that come only once.</summary>
+    internal static IDisposable WithoutCache()
+    {
+        var previous = new Restore(t_uncached);
+        t_uncached = true;
+        return previous;
+    }
+
+    private sealed class Restore(bool previous) : IDisposable
+    {
+        public void Dispose() => t_uncached = previous;
     }
 
     internal static void* Allocate(long bytes)
@@ -86,7 +100,7 @@ public static unsafe class Allocator
         lock (s_gate)
         {
             s_statistics = s_statistics with { BytesInUse = s_statistics.BytesInUse - size };
-            if (s_statistics.BytesCached + size <= CacheLimit)
+            if (!t_uncached && s_statistics.BytesCached + size <= CacheLimit)
             {
                 if (!s_free.TryGetValue(size, out Stack<nint>? blocks)) s_free[size] = blocks = new Stack<nint>();
                 blocks.Push((nint)start);

@@ -56,6 +56,7 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
         lock (_gate)
         {
             if (_packed.TryGetValue(precision, out var packed)) return packed.Matrix;
+            using IDisposable uncached = Allocator.WithoutCache();
             Tensor values = _values ?? Load();
             _packed[precision] = packed = Packing.Pack(values.Pointer, shape, precision);
             if (_values is null) values.Dispose();

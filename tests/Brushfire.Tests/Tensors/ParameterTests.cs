@@ -1,0 +1,24 @@
+// What a parameter leaves behind in memory. The allocator counts for the whole process, so nothing runs beside these tests.
+
+using Brushfire.Tensors;
+
+namespace Brushfire.Tests.Tensors;
+
+[CollectionDefinition(nameof(ParameterTests), DisableParallelization = true)]
+[Collection(nameof(ParameterTests))]
+public sealed class ParameterTests
+{
+    [Fact]
+    public void Packing_a_parameter_leaves_none_of_its_values_in_the_cache()
+    {
+        const int Outputs = 1024, Inputs = 4096; // 16 MB
+        using var scope = new TensorScope();
+        using Tensor weight = Parameter.Create("weight", [Outputs, Inputs], () => Tensor.Full([Outputs, Inputs], 1));
+        using Tensor input = Tensor.Full([1, Inputs], 1);
+        Allocator.Trim();
+        long before = Allocator.Statistics.BytesInUse;
+        Assert.Equal(Inputs, input.Linear(weight).ToArray()[0]);
+        Assert.InRange(Allocator.Statistics.BytesInUse - before, 16 << 20, 17 << 20);
+        Assert.InRange(Allocator.Statistics.BytesCached, 0, 1 << 20);
+    }
+}
