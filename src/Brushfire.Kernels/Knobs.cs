@@ -18,5 +18,12 @@ public static class Knobs
     public static readonly Knob Convolution = new("BRUSHFIRE_CONVOLUTION", "direct | winograd2 | winograd4", "forces the algorithm of 3x3 convolutions with stride 1; chosen by shape otherwise");
     public static readonly Knob Reference = new("BRUSHFIRE_REFERENCE", "folder", "where tests read reference values; ../shared/golden otherwise");
 
-    public static IReadOnlyList<Knob> All { get; } = [Isa, Threads, Convolution, Reference];
+    public static readonly Knob Executor = new("BRUSHFIRE_EXECUTOR", "compiled | interpreted | eager", "what runs a compiled function: generated code, its graph op by op, or the function itself");
+    public static readonly Knob Log = new("BRUSHFIRE_LOG", "capture,guards,passes", "what the compiler tells while it works");
+    public static readonly Knob Dump = new("BRUSHFIRE_DUMP", "folder", "where the compiler writes every stage of each graph");
+    public static readonly Knob Override = new("BRUSHFIRE_OVERRIDE", "folder", "edited graphs of such a folder, used instead of the computed ones");
+    public static readonly Knob Skip = new("BRUSHFIRE_SKIP", "pass,…", "passes that the compiler leaves out");
+    public static readonly Knob Verify = new("BRUSHFIRE_VERIFY", "0 | 1", "whether graphs are verified after every pass; 1 otherwise");
+
+    public static IReadOnlyList<Knob> All { get; } = [Isa, Threads, Convolution, Reference, Executor, Log, Dump, Override, Skip, Verify];
 }

@@ -3,6 +3,7 @@
 // once. A program that uses two precisions keeps two packed forms: panels never move while a kernel may read them.
 
 using Brushfire.Kernels;
+using Brushfire.Tensors.Execution;
 
 namespace Brushfire.Tensors;
 
@@ -70,8 +71,13 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
         foreach ((Storage panels, _) in _packed.Values) panels.RemoveUser();
     }
 
+    /// <summary>The key, for errors and graph texts.</summary>
+    public string Name => name;
+
+    // The first use may come from a kernel, a compiled graph or a capture: loading is never part of what is recorded.
     private Tensor Load() => TensorScope.Outside(() =>
     {
+        using IDisposable eager = Executor.Use(EagerExecutor.Instance);
         using Tensor loaded = load();
         if (loaded.Shape.Count != shape.Count) throw new BrushfireException($"{name} was to have the shape {shape}, but {loaded.Spec} was loaded.");
         using Tensor converted = loaded.Cast(DType.Float32);

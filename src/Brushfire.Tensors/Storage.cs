@@ -6,9 +6,18 @@ namespace Brushfire.Tensors;
 
 internal abstract unsafe class Storage(long bytes)
 {
+    private static long s_versions;
     private int _users;
 
     public long Bytes { get; } = bytes;
+
+    /// <summary>The newest version that any storage has: what is made later has a higher one.</summary>
+    public static long NewestVersion => Interlocked.Read(ref s_versions);
+
+    /// <summary>Stands for these values: no two storages have the same, and whoever writes over values takes a new one by <see cref="RaiseVersion"/>.</summary>
+    public long Version { get; private set; } = Interlocked.Increment(ref s_versions);
+
+    public void RaiseVersion() => Version = Interlocked.Increment(ref s_versions);
 
     /// <summary>Start of the memory, valid while the storage is in use.</summary>
     public abstract void* Pointer { get; }
@@ -48,6 +57,18 @@ internal sealed unsafe class NativeStorage(long bytes) : Storage(bytes)
     }
 
     ~NativeStorage() => Free();
+}
+
+/// <summary>Values that are not computed yet. Whoever reads them has them computed by <paramref name="read"/>, contiguously.</summary>
+internal sealed unsafe class DeferredStorage(TensorSpec spec, Func<DeferredStorage, Tensor> read, Action<DeferredStorage> release) : Storage(spec.Bytes)
+{
+    public TensorSpec Spec { get; } = spec;
+    public override void* Pointer => read(this).Pointer;
+
+    /// <summary>A tensor of all values, in row-major order.</summary>
+    public Tensor ToTensor() => new(this, 0, Spec.DType, Spec.Shape, Spec.Shape.RowMajor());
+
+    protected override void Release() => release(this);
 }
 
 /// <summary>A slice of a file that stays mapped while it is in use.</summary>

@@ -27,6 +27,12 @@ public sealed partial class Tensor
     /// <summary>This times gelu(gate), in one pass.</summary>
     public Tensor GeluGate(Tensor gate) => Run(new Binary(BinaryOperator.GeluGate), this, gate);
 
+    /// <summary>1 where left is less, else 0.</summary>
+    public static Tensor LessThan(Tensor left, Tensor right) => Run(new Binary(BinaryOperator.LessThan), left, right);
+
+    /// <summary>1 where both are equal, else 0.</summary>
+    public static Tensor Equal(Tensor left, Tensor right) => Run(new Binary(BinaryOperator.Equal), left, right);
+
     public Tensor Abs() => Apply(UnaryOperator.Abs);
     public Tensor Sqrt() => Apply(UnaryOperator.Sqrt);
     public Tensor Exp() => Apply(UnaryOperator.Exp);
@@ -52,5 +58,5 @@ public sealed partial class Tensor
     public Tensor Apply(UnaryOperator operation) => Run(new Unary(operation), this);
 
     /// <summary>The same values as another element type; to integers toward zero, to bool by "is not zero".</summary>
-    public Tensor Cast(DType dtype) => dtype == DType ? View(Shape, Strides, Offset) : Run(new Cast(dtype), this);
+    public Tensor Cast(DType dtype) => Run(new Cast(dtype), this);
 }

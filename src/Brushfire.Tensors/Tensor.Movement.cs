@@ -85,19 +85,7 @@ public sealed partial class Tensor
     /// <summary>The same memory with other strides, for weight files that store views.</summary>
     /// <param name="offset">Index of the first element in this tensor, which must be contiguous.</param>
     /// <exception cref="BrushfireException">The view would reach outside of this tensor.</exception>
-    public Tensor AsStrided(Shape shape, ReadOnlySpan<long> strides, long offset)
-    {
-        if (!IsContiguous || strides.Length != shape.Rank) throw new BrushfireException($"as_strided: needs a contiguous tensor and {shape.Rank} strides for {shape}; it got {Spec} and {strides.Length}.");
-        Int128 last = offset;
-        for (int axis = 0; axis < shape.Rank; axis++)
-        {
-            if (strides[axis] < 0) throw new BrushfireException($"as_strided: stride {strides[axis]} of axis {axis} is negative.");
-            last += (Int128)strides[axis] * Math.Max(0, shape[axis] - 1);
-        }
-
-        if (offset < 0 || (shape.Count > 0 && last >= Shape.Count)) throw new BrushfireException($"as_strided: a view {shape} from element {offset} reaches element {last}, but the memory has {Shape.Count}.");
-        return View(shape, new Strides(strides), Offset + offset);
-    }
+    public Tensor AsStrided(Shape shape, ReadOnlySpan<long> strides, long offset) => Run(new AsStrided(shape, new Strides(strides), offset), this);
 
     private static Tensor Run(Op op, Tensor input) => Executor.Current.Run(op, [input]);
     private static Tensor Run(Op op, Tensor first, Tensor second) => Executor.Current.Run(op, [first, second]);

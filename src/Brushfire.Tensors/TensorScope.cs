@@ -10,6 +10,12 @@ public interface ITensorGroup
     IEnumerable<Tensor> Tensors { get; }
 }
 
+/// <summary>A function of tensors with a name of its own, such as a model.</summary>
+public interface ITensorFunction<in TInput, out TOutput>
+{
+    TOutput Call(TInput input);
+}
+
 public sealed class TensorScope : IDisposable
 {
     [ThreadStatic] private static TensorScope? t_current;

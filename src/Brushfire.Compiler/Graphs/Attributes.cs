@@ -15,10 +15,12 @@ internal sealed class Attributes(string op, IReadOnlyDictionary<string, string> 
     private readonly HashSet<string> _read = new(StringComparer.Ordinal);
 
     public int Int(string name) => Parse(name, text => int.Parse(text, CultureInfo.InvariantCulture));
+    public long Long(string name) => Parse(name, text => long.Parse(text, CultureInfo.InvariantCulture));
     public float Float(string name) => Parse(name, text => float.Parse(text, CultureInfo.InvariantCulture));
     public bool Bool(string name) => Parse(name, bool.Parse);
     public Shape Shape(string name) => Parse(name, text => new Shape(Integers(text)));
     public Axes Axes(string name) => Parse(name, text => new Axes(Integers(text)));
+    public Strides Strides(string name) => Parse(name, text => new Strides(Numbers<long>(text)));
     public DType DType(string name) => Parse(name, DTypeOf);
 
     /// <summary>What a contraction multiplies in: f32 where it is not told.</summary>
@@ -63,7 +65,9 @@ internal sealed class Attributes(string op, IReadOnlyDictionary<string, string> 
         throw new FormatException();
     }
 
-    public static int[] Integers(string text) => [.. text.Trim('[', ']').Split(',', StringSplitOptions.RemoveEmptyEntries).Select(part => int.Parse(part, CultureInfo.InvariantCulture))];
+    public static int[] Integers(string text) => Numbers<int>(text);
+
+    private static T[] Numbers<T>(string text) where T : ISpanParsable<T> => [.. text.Trim('[', ']').Split(',', StringSplitOptions.RemoveEmptyEntries).Select(part => T.Parse(part, CultureInfo.InvariantCulture))];
 
     /// <summary>Refuses attributes that the op did not ask for.</summary>
     public void RequireAllRead()

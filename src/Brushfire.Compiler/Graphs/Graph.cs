@@ -50,15 +50,19 @@ public sealed class Graph : IEquatable<Graph>
         return builder.Build([.. Outputs.Select(output => rewritten[output.Index])]);
     }
 
-    public bool Equals(Graph? other) =>
-        other is not null && _hash == other._hash && Nodes.Length == other.Nodes.Length
-        && SameNodes(Outputs, other.Outputs) && SameNodes(Inputs, other.Inputs) && Nodes.Zip(other.Nodes).All(pair => Same(pair.First, pair.Second));
+    public bool Equals(Graph? other) => other is not null && _hash == other._hash && Matches(other, Same);
+
+    /// <summary>Equal, or different only in constants' values.</summary>
+    public bool EqualsButForConstants(Graph other) => Matches(other, (a, b) => Same(a, b) || (a.Op is Constant && b.Op is Constant && a.Spec == b.Spec));
 
     public override bool Equals(object? obj) => Equals(obj as Graph);
     public override int GetHashCode() => _hash;
 
     /// <summary>The whole text; the grammar is in ARCHITECTURE.md.</summary>
     public override string ToString() => GraphText.Print(this);
+
+    private bool Matches(Graph other, Func<Node, Node, bool> same) =>
+        Nodes.Length == other.Nodes.Length && SameNodes(Outputs, other.Outputs) && Nodes.Zip(other.Nodes).All(pair => same(pair.First, pair.Second));
 
     private static bool Same(Node a, Node b) => a.Spec == b.Spec && a.Op == b.Op && SameNodes(a.Inputs, b.Inputs);
 

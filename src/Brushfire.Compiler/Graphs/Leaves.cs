@@ -10,6 +10,8 @@ public abstract record Leaf : Op
 {
     internal override Tensor Execute(ReadOnlySpan<Tensor> inputs, TensorSpec result) =>
         throw new InvalidOperationException($"{Name} is given to a program, not run by it.");
+
+    protected static bool SameMemory(Tensor a, Tensor b) => a.Storage == b.Storage && a.Offset == b.Offset && a.Spec == b.Spec && a.Strides == b.Strides;
 }
 
 /// <summary>A tensor that each run is given.</summary>
@@ -20,25 +22,25 @@ public sealed record Input(string Label, TensorSpec Spec) : Leaf
     public override TensorSpec Infer(ReadOnlySpan<TensorSpec> inputs) => Spec;
 }
 
-/// <summary>A model's parameter, never copied.</summary>
+/// <summary>A model's parameter, never copied. Compared by its memory.</summary>
 /// <param name="Key">Its key among the weights; unique in the graph.</param>
 public sealed record Weight(string Key, Tensor Value) : Leaf
 {
     public override string Name => "weight";
     public override TensorSpec Infer(ReadOnlySpan<TensorSpec> inputs) => Value.Spec;
+    public bool Equals(Weight? other) => other is not null && Key == other.Key && SameMemory(Value, other.Value);
+    public override int GetHashCode() => StringComparer.Ordinal.GetHashCode(Key);
 }
 
 /// <summary>Values that were fixed while capturing or by a pass. Compared by type, shape and values.</summary>
 public sealed record Constant(Tensor Value) : Leaf
 {
-    private readonly ulong _content = ConstantText.ContentHash(Value);
-
     public override string Name => "constant";
     public override TensorSpec Infer(ReadOnlySpan<TensorSpec> inputs) => Value.Spec;
 
     public bool Equals(Constant? other) =>
-        other is not null && _content == other._content && Value.Spec == other.Value.Spec
-        && (ReferenceEquals(Value, other.Value) || ConstantText.Bytes(Value).AsSpan().SequenceEqual(ConstantText.Bytes(other.Value)));
+        other is not null && Value.Spec == other.Value.Spec && (SameMemory(Value, other.Value) || ConstantText.Bytes(Value).AsSpan().SequenceEqual(ConstantText.Bytes(other.Value)));
 
-    public override int GetHashCode() => _content.GetHashCode();
+    // Values may be many: what is equal in type and shape is compared in full.
+    public override int GetHashCode() => Value.Spec.GetHashCode();
 }

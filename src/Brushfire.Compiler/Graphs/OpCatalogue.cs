@@ -25,6 +25,7 @@ internal static class OpCatalogue
         Add<Permute>("permute", op => [("order", op.Order)], a => new Permute(a.Axes("order")));
         Add<Slice>("slice", op => [("axis", op.Axis), ("start", op.Start), ("length", op.Length)], a => new Slice(a.Int("axis"), a.Int("start"), a.Int("length")));
         Add<Expand>("expand", op => [("shape", op.Shape)], a => new Expand(a.Shape("shape")));
+        Add<AsStrided>("as_strided", op => [("shape", op.Shape), ("strides", op.Strides), ("offset", op.Offset)], a => new AsStrided(a.Shape("shape"), a.Strides("strides"), a.Long("offset")));
         Add<Copy>("copy", _ => [], _ => new Copy());
         Add<Concatenate>("concatenate", op => [("axis", op.Axis)], a => new Concatenate(a.Int("axis")));
         Add<UpsampleNearest>("upsample_nearest", op => [("factor", op.Factor)], a => new UpsampleNearest(a.Int("factor")));
@@ -36,6 +37,7 @@ internal static class OpCatalogue
     }
 
     public static IReadOnlyCollection<string> Names => s_forms.Keys;
+    public static IEnumerable<Type> Records => s_forms.Values.Select(form => form.Record);
 
     /// <summary>An op's attributes, printed: " stride=1 pad=1", or nothing.</summary>
     public static string Print(Op op) => s_forms.TryGetValue(op.Name, out Form? form) && form.Record == op.GetType()

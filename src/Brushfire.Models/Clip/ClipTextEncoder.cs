@@ -25,6 +25,7 @@ public sealed class ClipTextEncoder : Module<Tensor, ClipOutput>
     private readonly ClipBlock[] _blocks;
     private readonly LayerNorm _norm;
     private readonly Tensor? _projection;
+    private readonly Tensor _placesFromEnd; // [context length]: context length … 1
 
     public ClipTextEncoder(ClipConfig config, WeightScope weights) : base(weights.Path)
     {
@@ -33,6 +34,8 @@ public sealed class ClipTextEncoder : Module<Tensor, ClipOutput>
         _tokens = text.Take("embeddings.token_embedding.weight", [config.VocabularySize, config.HiddenSize]);
         _positions = text.Take("embeddings.position_embedding.weight", [config.ContextLength, config.HiddenSize]);
         _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new ClipBlock(config, text[$"encoder.layers.{i}"]))];
+        float[] places = [.. Enumerable.Range(0, config.ContextLength).Select(i => (float)(config.ContextLength - i))];
+        _placesFromEnd = Parameter.Create("places from the end", [places.Length], () => Tensor.FromArray(places, [places.Length]));
         _norm = new LayerNorm(text["final_layer_norm"], config.HiddenSize, config.LayerNormEpsilon);
         _projection = config.ProjectionSize is { } size ? weights.Take("text_projection.weight", [size, config.HiddenSize]) : null;
     }
@@ -54,19 +57,16 @@ public sealed class ClipTextEncoder : Module<Tensor, ClipOutput>
         return new ClipOutput(last, penultimate, pooled, _projection is null ? null : pooled.Linear(_projection));
     }
 
-    // The state at the first end token of each text; at the last token where there is none.
+    // The state at the first end token of each text; at the last token where there is none. Computed with ops, so that the
+    // encoder can be captured whole: places are counted from the end, and the largest one is the first.
     private Tensor Pool(Tensor states, Tensor ids)
     {
-        (int batch, int length) = (ids.Shape[0], ids.Shape[1]);
-        long[] tokens = ids.ToArray<long>();
-        int[] rows = new int[batch];
-        for (int i = 0; i < batch; i++)
-        {
-            int end = Array.IndexOf(tokens, _config.EndToken, i * length, length);
-            rows[i] = end < 0 ? (i + 1) * length - 1 : end;
-        }
-
-        return states.Reshape(batch * length, -1).GatherRows(Tensor.FromArray(rows, [batch]));
+        int length = ids.Shape[1];
+        Tensor places = _placesFromEnd.Slice(0, 0, length);                               // [L], falling
+        Tensor ends = Tensor.Equal(ids.Cast(DType.Float32), Tensor.Scalar(_config.EndToken)); // [N, L]
+        Tensor first = Tensor.Max((ends * places).Max(1), Tensor.Scalar(_config.ContextLength - length + 1)); // [N, 1]
+        Tensor chosen = Tensor.Equal(places, first);                                      // [N, L], 1 in one place
+        return (states * chosen.Unsqueeze(2)).Sum(1).Reshape(states.Shape[0], -1);        // [N, hidden]
     }
 }
 

@@ -30,7 +30,7 @@ public abstract class Module(string name)
 
 /// <summary>A part with one result.</summary>
 /// <typeparam name="TInput">A tensor, or a tuple of what the part takes.</typeparam>
-public abstract class Module<TInput>(string name) : Module(name)
+public abstract class Module<TInput>(string name) : Module(name), ITensorFunction<TInput, Tensor>
 {
     public Tensor Call(TInput input)
     {
@@ -44,7 +44,7 @@ public abstract class Module<TInput>(string name) : Module(name)
 }
 
 /// <summary>A part with several results.</summary>
-public abstract class Module<TInput, TOutput>(string name) : Module(name) where TOutput : ITensorGroup
+public abstract class Module<TInput, TOutput>(string name) : Module(name), ITensorFunction<TInput, TOutput> where TOutput : ITensorGroup
 {
     public TOutput Call(TInput input)
     {

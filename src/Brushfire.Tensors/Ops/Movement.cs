@@ -160,6 +160,33 @@ public sealed record Expand(Shape Shape) : Op
     }
 }
 
+/// <summary>Element i, j, … is element Offset + i * Strides[0] + j * Strides[1] + … of the input in row-major order; a view where the input is contiguous.</summary>
+public sealed record AsStrided(Shape Shape, Strides Strides, long Offset) : Op
+{
+    public override string Name => "as_strided";
+
+    public override TensorSpec Infer(ReadOnlySpan<TensorSpec> inputs)
+    {
+        if (Strides.Values.Length != Shape.Rank) return Refuse($"needs {Shape.Rank} strides for {Shape}; it got {Strides.Values.Length}.");
+        Int128 last = Offset;
+        for (int axis = 0; axis < Shape.Rank; axis++)
+        {
+            if (Strides[axis] < 0) return Refuse($"stride {Strides[axis]} of axis {axis} is negative.");
+            last += (Int128)Strides[axis] * Math.Max(0, Shape[axis] - 1);
+        }
+
+        return Offset >= 0 && (Shape.Count == 0 || last < inputs[0].Shape.Count)
+            ? inputs[0] with { Shape = Shape }
+            : Refuse($"a view {Shape} from element {Offset} reaches element {last}, but the memory has {inputs[0].Shape.Count}.");
+    }
+
+    internal override Tensor Execute(ReadOnlySpan<Tensor> inputs, TensorSpec result)
+    {
+        using Tensor input = inputs[0].ContiguousOrSelf();
+        return input.View(Shape, Strides, input.Offset + Offset);
+    }
+}
+
 /// <summary>The same values, contiguous in memory.</summary>
 public sealed record Copy : ComputeOp
 {

@@ -64,11 +64,14 @@ public sealed record Binary(BinaryOperator Operator) : ComputeOp
     }
 }
 
-/// <summary>The same values as another element type; to integers toward zero, to bool by "is not zero".</summary>
+/// <summary>The same values as another element type; to integers toward zero, to bool by "is not zero". A view where the type is the same.</summary>
 public sealed record Cast(DType DType) : ComputeOp
 {
     public override string Name => "cast";
     public override TensorSpec Infer(ReadOnlySpan<TensorSpec> inputs) => inputs[0] with { DType = DType };
+
+    internal override Tensor Execute(ReadOnlySpan<Tensor> inputs, TensorSpec result) =>
+        inputs[0].DType == DType ? inputs[0].View(inputs[0].Shape, inputs[0].Strides, inputs[0].Offset) : base.Execute(inputs, result);
 
     internal override unsafe void Compute(ReadOnlySpan<Tensor> inputs, Tensor output)
     {

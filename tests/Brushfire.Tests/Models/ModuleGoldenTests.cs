@@ -1,6 +1,7 @@
 // Every U-Net, VAE and CLIP file of the reference folder: outputs and inner modules, in both ways to write attention.
 
 using System.Text.RegularExpressions;
+using Brushfire.Compiler;
 using Brushfire.Kernels;
 using Brushfire.Models.Clip;
 using Brushfire.Models.Layers;
@@ -8,6 +9,7 @@ using Brushfire.Models.UNet;
 using Brushfire.Models.Vae;
 using Brushfire.Models.Weights;
 using Brushfire.Tensors;
+using static Brushfire.Compiler.Compiler;
 
 namespace Brushfire.Tests.Models;
 
@@ -43,6 +45,14 @@ public sealed class ModuleGoldenTests
     public void Original_attention_in_bfloat16_agrees_with_the_reference(string file) => Check(file, AttentionCode.Original, DType.BFloat16);
 
     [Theory]
+    [MemberData(nameof(Small))]
+    public void Compiled_modules_agree_with_the_reference(string file) => Check(file, AttentionCode.Optimized, compiled: true);
+
+    [Theory]
+    [MemberData(nameof(Small))]
+    public void Compiled_original_attention_agrees_with_the_reference(string file) => Check(file, AttentionCode.Original, compiled: true);
+
+    [Theory]
     [MemberData(nameof(Full))]
     [Trait("Size", "Full")]
     public void Full_size_modules_agree_with_the_reference(string file)
@@ -60,7 +70,7 @@ public sealed class ModuleGoldenTests
         Allocator.Trim();
     }
 
-    private static void Check(string file, AttentionCode code, DType precision = DType.Float32)
+    private static void Check(string file, AttentionCode code, DType precision = DType.Float32, bool compiled = false)
     {
         using var scope = new TensorScope();
         using IDisposable autocast = Autocast.Use(precision);
@@ -70,31 +80,32 @@ public sealed class ModuleGoldenTests
         ConfigReader config = ConfigReader.Parse(golden.Metadata["config"], file);
         switch (model)
         {
-            case "UNet2DConditionModel": CheckUNet(golden, config, weights, code); break;
-            case "AutoencoderKL": CheckVae(golden, config, weights); break;
-            case "CLIPTextModel" or "CLIPTextModelWithProjection": CheckClip(golden, config, weights, withProjection: model == "CLIPTextModelWithProjection"); break;
+            case "UNet2DConditionModel": CheckUNet(golden, config, weights, code, compiled); break;
+            case "AutoencoderKL": CheckVae(golden, config, weights, compiled); break;
+            case "CLIPTextModel" or "CLIPTextModelWithProjection": CheckClip(golden, config, weights, withProjection: model == "CLIPTextModelWithProjection", compiled); break;
             default: Assert.Skip($"{file}: waits for {model}."); break;
         }
     }
 
-    private static void CheckUNet(Golden golden, ConfigReader config, WeightScope weights, AttentionCode code)
+    private static void CheckUNet(Golden golden, ConfigReader config, WeightScope weights, AttentionCode code, bool compiled)
     {
         var unet = new ConditionalUNet(UNetConfig.Read(config), weights, code);
         HashSet<string> inner = [.. golden.Names.Where(name => name.StartsWith("at.", StringComparison.Ordinal)).Select(name => name[3..])];
+        if (compiled) inner.Clear(); // observers are told only while a graph is captured
         using IDisposable observation = Module.Observe((name, output) =>
         {
             if (!inner.Remove(name)) return;
             Tensor value = output.Rank == 4 ? output.ToChannelsFirst() : output;
             Close.Relative(golden.Floats("at." + name), value.ToArray(), Within(UNetTolerance), name);
         });
-        Tensor result = unet.Call(new UNetInput(
+        Tensor result = Call(unet, compiled, new UNetInput(
             Load(golden, "sample").ToChannelsLast(), Load(golden, "timestep"), Load(golden, "context"),
             golden.Has("text_embeds") ? Load(golden, "text_embeds") : null, golden.Has("time_ids") ? Load(golden, "time_ids") : null));
         Close.Relative(golden.Floats("out"), result.ToChannelsFirst().ToArray(), Within(UNetTolerance), "out");
         Assert.True(inner.Count == 0, $"No module has the name of {string.Join(", ", inner)}.");
     }
 
-    private static void CheckVae(Golden golden, ConfigReader reader, WeightScope weights)
+    private static void CheckVae(Golden golden, ConfigReader reader, WeightScope weights, bool compiled)
     {
         VaeConfig config = VaeConfig.Read(reader);
         bool sampled = !golden.Has("out_decoded");
@@ -105,7 +116,7 @@ public sealed class ModuleGoldenTests
             int[] picture = golden.Shape(decodedName); // [N, imageChannels, H, W], or every fourth row and column of it
             int pixels = sampled ? 4 : 1;
             Tensor latents = Input(golden, "latents", [picture[0], config.LatentChannels, picture[2] * pixels / config.Downsampling, picture[3] * pixels / config.Downsampling]);
-            Tensor decoded = new VaeDecoder(config, weights).Call(latents.ToChannelsLast()).ToChannelsFirst();
+            Tensor decoded = Call(new VaeDecoder(config, weights), compiled, latents.ToChannelsLast()).ToChannelsFirst();
             float[] actual = sampled ? EveryFourth(decoded.ToArray(), decoded.Shape[2], decoded.Shape[3]) : decoded.ToArray();
             Close.Relative(golden.Floats(decodedName), actual, Within(Tolerance), "decoded");
         }
@@ -114,7 +125,7 @@ public sealed class ModuleGoldenTests
         {
             int[] moments = golden.Shape("out_moments"); // [N, 2 · latentChannels, H, W]
             Tensor image = Input(golden, "image", [moments[0], config.ImageChannels, moments[2] * config.Downsampling, moments[3] * config.Downsampling]);
-            float[] actual = new VaeEncoder(config, weights).Call(image.ToChannelsLast()).ToChannelsFirst().ToArray();
+            float[] actual = Call(new VaeEncoder(config, weights), compiled, image.ToChannelsLast()).ToChannelsFirst().ToArray();
             Close.Relative(golden.Floats("out_moments"), actual, Within(Tolerance), "moments");
         }
     }
@@ -130,11 +141,11 @@ public sealed class ModuleGoldenTests
         return FormulaWeights.Input($"{model}.{name}", shape, factor);
     }
 
-    private static void CheckClip(Golden golden, ConfigReader config, WeightScope weights, bool withProjection)
+    private static void CheckClip(Golden golden, ConfigReader config, WeightScope weights, bool withProjection, bool compiled)
     {
         long[] ids = [.. golden.Floats("ids").Select(id => (long)id)];
         int[] shape = golden.Shape("ids") is [var length] ? [1, length] : golden.Shape("ids");
-        ClipOutput output = new ClipTextEncoder(ClipConfig.Read(config, withProjection), weights).Call(Tensor.FromArray(ids, shape));
+        ClipOutput output = Call(new ClipTextEncoder(ClipConfig.Read(config, withProjection), weights), compiled, Tensor.FromArray(ids, shape));
         var named = new Dictionary<string, Tensor?>
         {
             ["out_last_hidden_state"] = output.LastHiddenState,
@@ -157,6 +168,18 @@ public sealed class ModuleGoldenTests
     }
 
     private static double Within(double tolerance) => Autocast.Current == DType.BFloat16 ? BFloat16Tolerance : tolerance;
+
+    // A compiled module is captured by its first call; the second one runs only what was compiled.
+    private static TOutput Call<TInput, TOutput>(ITensorFunction<TInput, TOutput> module, bool compiled, TInput input)
+    {
+        if (!compiled) return module.Call(input);
+        CompiledFunction<Func<TInput, TOutput>> function = Compile(module, fullGraph: true);
+        function.Call(input);
+        TOutput output = function.Call(input);
+        Assert.Empty(function.Recompiles);
+        Assert.Single(function.Reports);
+        return output;
+    }
 
     private static Tensor Load(Golden golden, string name) => Tensor.FromArray(golden.Floats(name), golden.Shape(name));
 }

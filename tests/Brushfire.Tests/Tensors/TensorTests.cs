@@ -2,11 +2,61 @@
 
 using Brushfire.Kernels;
 using Brushfire.Tensors;
+using Brushfire.Tensors.Execution;
 
 namespace Brushfire.Tests.Tensors;
 
 public sealed class TensorTests
 {
+    [Fact]
+    public void Everything_that_makes_a_tensor_of_another_goes_through_the_executor()
+    {
+        using var scope = new TensorScope();
+        Tensor x = Tensor.FromArray([1f, 2, 3, 4], [4]);
+        var names = new Recorder();
+        using (Executor.Use(names))
+        {
+            x.Cast(DType.Float32);
+            x.AsStrided([2, 2], [1, 1], 1);
+        }
+
+        Assert.Equal(["cast", "as_strided"], names.Names);
+        Assert.Equal([2f, 3, 3, 4], x.AsStrided([2, 2], [1, 1], 1).ToArray());
+        Assert.Equal([2f, 4], x.Reshape(2, 2).Transpose(0, 1).AsStrided([2], [1], 2).ToArray());
+    }
+
+    [Fact]
+    public void Loading_a_parameter_is_never_recorded()
+    {
+        using var scope = new TensorScope();
+        Tensor weight = Parameter.Create("weight", [2], () => Tensor.FromArray([1L, 2], [2]));
+        var names = new Recorder();
+        using (Executor.Use(names)) Assert.Equal([1f, 2], weight.ToArray());
+        Assert.Empty(names.Names);
+    }
+
+    [Fact]
+    public void Versions_tell_storages_and_their_writes_apart()
+    {
+        using var scope = new TensorScope();
+        Storage first = Tensor.Scalar(1).Storage, second = Tensor.Scalar(1).Storage;
+        long version = first.Version;
+        Assert.NotEqual(version, second.Version);
+        first.RaiseVersion();
+        Assert.True(first.Version > second.Version && first.Version != version);
+    }
+
+    private sealed class Recorder : IExecutor
+    {
+        public List<string> Names { get; } = [];
+
+        public Tensor Run(Op op, ReadOnlySpan<Tensor> inputs)
+        {
+            Names.Add(op.Name);
+            return EagerExecutor.Instance.Run(op, inputs);
+        }
+    }
+
     [Fact]
     public void Shapes_compare_by_their_sizes()
     {

@@ -16,8 +16,10 @@ internal static class GraphSamples
 
     private static Tensor Values(TensorSpec spec, int seed) => spec.DType == DType.Int64
         ? Tensor.FromArray([.. Enumerable.Range(0, (int)spec.Shape.Count).Select(i => (long)((i + seed) % 3))], spec.Shape)
-        : Tensor.Create(spec.Shape, values =>
-        {
-            for (int i = 0; i < values.Length; i++) values[i] = (float)(2 * Math.Sin(12.9898 * (i + 1) + seed));
-        });
+        : Values(spec.Shape, seed);
+
+    public static Tensor Values(Shape shape, int seed) => Tensor.Create(shape, values =>
+    {
+        for (int i = 0; i < values.Length; i++) values[i] = (float)(2 * Math.Sin(12.9898 * (i + 1) + seed));
+    });
 }

@@ -1,0 +1,80 @@
+// One graph on its way to a program: every pass in turn, verified, timed, written to the dump folder, skipped or replaced as
+// the settings say; then the program.
+
+using System.Diagnostics;
+using System.Globalization;
+using Brushfire.Compiler.Diagnostics;
+using Brushfire.Compiler.Graphs;
+using Brushfire.Compiler.Passes;
+using Brushfire.Compiler.Runtime;
+using Brushfire.Tensors;
+
+namespace Brushfire.Compiler;
+
+internal sealed class Compilation
+{
+    private readonly CompilerSettings _settings;
+    private readonly Graph _captured;
+    private readonly string _folder;
+    private readonly List<StageReport> _stages = [];
+
+    private Compilation(Graph captured, string folder, CompilerSettings settings) => (_captured, _folder, _settings) = (captured, folder, settings);
+
+    /// <summary>The program of a captured graph, and how it came about.</summary>
+    /// <param name="captured">The graph.</param>
+    /// <param name="folder">Its own folder below that of dumps.</param>
+    /// <param name="passes">In order.</param>
+    /// <param name="settings">What to verify, write, skip and replace.</param>
+    public static (IGraphProgram Program, CompileReport Report) Run(Graph captured, string folder, IReadOnlyList<Pass> passes, CompilerSettings settings)
+    {
+        var compilation = new Compilation(captured, folder, settings);
+        Graph graph = compilation.Replaced("00-captured", captured, captured);
+        if (settings.Verify) GraphVerifier.Verify(graph, "the capture");
+        for (int i = 0; i < passes.Count; i++)
+            if (!settings.Skip.Contains(passes[i].Name)) graph = compilation.Apply(passes[i], i + 1, graph);
+        var report = new CompileReport(captured.Name, captured, graph, compilation._stages);
+        compilation.Write("report.md", report.ToString);
+        return (new InterpretedProgram(graph), report);
+    }
+
+    private Graph Apply(Pass pass, int number, Graph before)
+    {
+        long start = Stopwatch.GetTimestamp();
+        Graph after = pass.Run(before);
+        var stage = StageReport.Of(pass.Name, Stopwatch.GetElapsedTime(start), before, after);
+        after = Replaced(string.Create(CultureInfo.InvariantCulture, $"{number:00}-{pass.Name}"), before, after);
+        if (_settings.Verify) GraphVerifier.Verify(after, $"the pass {pass.Name}");
+        _stages.Add(stage);
+        CompilerLog.Write("passes", () => string.Create(CultureInfo.InvariantCulture, $"{before.Name}: {pass.Name}: {stage.NodesBefore} nodes to {stage.NodesAfter}, {stage.Time.TotalMilliseconds:F2} ms"));
+        return after;
+    }
+
+    // Writes what a stage gave, where it changed something, and reads what a person put in its place.
+    private Graph Replaced(string stage, Graph before, Graph after)
+    {
+        if (ReferenceEquals(after, _captured) || !after.Equals(before)) Write(stage + ".graph", after.ToString);
+        if (_settings.Override is null) return after;
+        string path = Path.Combine(_settings.Override, _folder, stage + ".graph");
+        return File.Exists(path) ? GraphParser.Parse(File.ReadAllText(path), LeafOf) : after;
+    }
+
+    private Tensor LeafOf(string key, TensorSpec spec)
+    {
+        foreach (Node node in _captured.Nodes)
+        {
+            if (node.Op is Weight weight && weight.Key == key) return weight.Value;
+            if (node.Op is Constant constant && node.Spec == spec && key.StartsWith('#') && ConstantText.Key(constant.Value) == key) return constant.Value;
+        }
+
+        throw new BrushfireException($"{_captured.Name} has no weight or constant '{key}' as captured; a graph that replaces another can use only those.");
+    }
+
+    private void Write(string file, Func<string> text)
+    {
+        if (_settings.Dump is null) return;
+        string folder = Path.Combine(_settings.Dump, _folder);
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, file), text());
+    }
+
+}

@@ -1,0 +1,52 @@
+// How functions are compiled and what is told about it, as the environment says.
+
+using Brushfire.Kernels;
+using Brushfire.Tensors;
+
+namespace Brushfire.Compiler.Diagnostics;
+
+/// <summary>What runs a graph: generated code, the interpreter, or not the graph but the function itself.</summary>
+public enum GraphExecutor { Compiled, Interpreted, Eager }
+
+/// <param name="Executor">What runs.</param>
+/// <param name="Log">Channels to log.</param>
+/// <param name="Dump">Folder for the texts of every stage.</param>
+/// <param name="Override">Folder of such texts that replace what is computed.</param>
+/// <param name="Skip">Passes left out.</param>
+/// <param name="Verify">Whether graphs are verified after every pass.</param>
+internal sealed record CompilerSettings(GraphExecutor Executor, IReadOnlySet<string> Log, string? Dump, string? Override, IReadOnlySet<string> Skip, bool Verify)
+{
+    [ThreadStatic] private static CompilerSettings? t_current;
+
+    /// <summary>Those of the environment, unless others are in use on this thread.</summary>
+    public static CompilerSettings Current => t_current ?? FromKnobs();
+
+    public static CompilerSettings FromKnobs() => new(
+        Knobs.Executor.Value switch
+        {
+            null or "compiled" => GraphExecutor.Compiled,
+            "interpreted" => GraphExecutor.Interpreted,
+            "eager" => GraphExecutor.Eager,
+            string other => throw Wrong(Knobs.Executor, other),
+        },
+        Names(Knobs.Log), Knobs.Dump.Value, Knobs.Override.Value, Names(Knobs.Skip),
+        Knobs.Verify.Value switch { null or "1" => true, "0" => false, string other => throw Wrong(Knobs.Verify, other) });
+
+    /// <summary>Uses these on this thread until the result is disposed of.</summary>
+    public IDisposable Use()
+    {
+        var previous = new Restore(t_current);
+        t_current = this;
+        return previous;
+    }
+
+    private static HashSet<string> Names(Knob knob) =>
+        [.. (knob.Value ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)];
+
+    private static BrushfireException Wrong(Knob knob, string value) => new($"{knob.Name}='{value}' is not known; it takes {knob.Values}.");
+
+    private sealed class Restore(CompilerSettings? previous) : IDisposable
+    {
+        public void Dispose() => t_current = previous;
+    }
+}

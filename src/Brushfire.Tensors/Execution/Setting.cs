@@ -1,0 +1,63 @@
+// Settings of a thread that change what ops do or which are made, such as the attention kernels that it may use. A captured
+// function remembers those that it read: under another value it is captured again.
+
+namespace Brushfire.Tensors.Execution;
+
+/// <summary>A setting whatever its type.</summary>
+public abstract class Setting(string name)
+{
+    [ThreadStatic] private static ISet<Setting>? t_reads;
+
+    /// <summary>For messages, for example "attention backends".</summary>
+    public string Name => name;
+
+    /// <summary>The value on this thread, compared with Equals; looking at it here is not noted.</summary>
+    public abstract object Peek { get; }
+
+    /// <summary>Notes the settings that this thread reads until the result is disposed of.</summary>
+    public static IDisposable NoteReads(ISet<Setting> reads)
+    {
+        var previous = new Restore(t_reads);
+        t_reads = reads;
+        return previous;
+    }
+
+    protected void NoteRead() => t_reads?.Add(this);
+
+    private sealed class Restore(ISet<Setting>? previous) : IDisposable
+    {
+        public void Dispose() => t_reads = previous;
+    }
+}
+
+/// <summary>A setting; <paramref name="initial"/> holds on every thread until another value is used there.</summary>
+#pragma warning disable CA1001 // settings live as long as the process
+public sealed class Setting<T>(string name, T initial) : Setting(name) where T : notnull
+#pragma warning restore CA1001
+{
+    private readonly ThreadLocal<T> _value = new(() => initial);
+
+    public override object Peek => _value.Value!;
+
+    public T Value
+    {
+        get
+        {
+            NoteRead();
+            return _value.Value!;
+        }
+    }
+
+    /// <summary>Sets the value on this thread until the result is disposed of.</summary>
+    public IDisposable Use(T value)
+    {
+        var previous = new Restore(this, _value.Value!);
+        _value.Value = value;
+        return previous;
+    }
+
+    private sealed class Restore(Setting<T> setting, T previous) : IDisposable
+    {
+        public void Dispose() => setting._value.Value = previous;
+    }
+}

@@ -1,0 +1,217 @@
+// Compiled functions: right results, guards, plans, reasons, settings, concurrent calls.
+
+using Brushfire.Compiler;
+using Brushfire.Compiler.Capture;
+using Brushfire.Compiler.Diagnostics;
+using Brushfire.Kernels;
+using Brushfire.Tensors;
+using Brushfire.Tests.Compiler.Graphs;
+using static Brushfire.Compiler.Compiler;
+
+namespace Brushfire.Tests.Compiler;
+
+public sealed class CompiledFunctionTests
+{
+    private static readonly CompilerSettings s_settings = CompilerSettings.FromKnobs();
+    private int _runs;
+
+    [Fact]
+    public void A_compiled_function_gives_what_the_function_gives_and_runs_its_own_code_once()
+    {
+        using var scope = new TensorScope();
+        Func<Tensor, Tensor, Tensor> mix = (x, y) =>
+        {
+            _runs++;
+            return (x * 2 + y).Silu();
+        };
+        CompiledFunction<Func<Tensor, Tensor, Tensor>> compiled = Compile(mix);
+        for (int i = 0; i < 3; i++)
+        {
+            Tensor x = Values([3, 5], i), y = Values([5], i + 10);
+            _runs = 0;
+            float[] actual = compiled.Call(x, y).ToArray();
+            Assert.Equal(i == 0 ? 1 : 0, _runs);
+            Assert.Equal(mix(x, y).ToArray(), actual);
+        }
+
+        Assert.Empty(compiled.Recompiles);
+        Assert.Equal("""
+            graph mix(%x: f32[3,5], %y: f32[5])
+              %c1: f32[] = constant 2
+              %1: f32[3,5] = multiply(%x, %c1)
+              %2: f32[3,5] = add(%1, %y)
+              %3: f32[3,5] = silu(%2)
+              return %3
+
+            """, Assert.Single(compiled.Reports).Graph.ToString());
+    }
+
+    [Fact]
+    public void A_new_size_is_a_new_plan_and_no_recompile()
+    {
+        using var scope = new TensorScope();
+        CompiledFunction<Func<Tensor, Tensor>> compiled = Compile((Tensor image) => image.Reshape(image.Shape[0], -1).Softmax());
+        foreach (int size in new[] { 3, 4, 3, 4 }) Assert.Equal([2, size * 7], compiled.Call(Values([2, size, 7], size)).Shape.Sizes.ToArray());
+        Assert.Empty(compiled.Recompiles);
+        RecompileReason plan = Assert.Single(compiled.NewPlans);
+        Assert.Equal("function: dimension 1 of image is 4, but entry 1 was compiled for 3", plan.ToString());
+        Assert.Equal(2, compiled.Reports.Count);
+    }
+
+    [Fact]
+    public void A_guard_miss_names_function_input_and_both_values()
+    {
+        using var scope = new TensorScope();
+        Func<Tensor, int, AttentionBackend?, Tensor> power = (x, count, _) => Enumerable.Repeat(x, count).Aggregate((a, b) => a * b).Cast(x.DType);
+        CompiledFunction<Func<Tensor, int, AttentionBackend?, Tensor>> compiled = Compile(power);
+        Assert.Equal(8, compiled.Call(Tensor.Scalar(2), 3, null).Item());
+        Assert.Equal(16, compiled.Call(Tensor.Scalar(2), 4, null).Item());
+        Assert.Equal(8, compiled.Call(Tensor.Scalar(2), 3, null).Item());
+        Assert.Equal([8], compiled.Call(Values([1], 0) * 0 + 2, 3, null).ToArray());
+        Assert.Equal(8, compiled.Call(Tensor.Scalar(2), 3, AttentionBackend.Math).Item());
+        Assert.Throws<BrushfireException>(() => compiled.Call(Tensor.Scalar(2).Cast(DType.Float64), 3, null));
+        Assert.Equal(
+        [
+            "power: value of count is 4, but entry 1 was compiled for 3",
+            "power: rank of x is 1, but entry 1 was compiled for 0",
+            "power: value of _ is Math, but entry 1 was compiled for null",
+            "power: dtype of x is f64, but entry 1 was compiled for f32",
+        ], compiled.Recompiles.Select(reason => reason.ToString()));
+    }
+
+    [Fact]
+    public void Entries_are_bounded_and_the_function_itself_runs_beyond()
+    {
+        using var scope = new TensorScope();
+        CompiledFunction<Func<Tensor, int, Tensor>> compiled = Compile((Tensor x, int n) => x + n);
+        for (int n = 0; n < 20; n++) Assert.Equal(n + 1, compiled.Call(Tensor.Scalar(1), n).Item());
+        Assert.Equal(8, compiled.Reports.Count);
+        Assert.Equal(19, compiled.Recompiles.Count);
+    }
+
+    [Fact]
+    public void Floating_point_arguments_are_inputs_whatever_the_function_makes_of_them()
+    {
+        using var scope = new TensorScope();
+        Func<Tensor, float, double, Tensor> scale = (x, a, b) => x * a + (float)Math.Sqrt(1 - b) * Tensor.Full([2], a > 0.5f ? 1 : 2);
+        CompiledFunction<Func<Tensor, float, double, Tensor>> compiled = Compile(scale);
+        foreach ((float a, double b) in new[] { (1f, 0.0), (0.25f, 0.5), (0.75f, 0.5), (0, 1) })
+            Assert.Equal(scale(Values([3, 2], 1), a, b).ToArray(), compiled.Call(Values([3, 2], 1), a, b).ToArray());
+        Assert.Empty(compiled.Recompiles);
+        Assert.Equal("graph scale(%x: f32[3,2], %made.1: f32[], %made.2: f32[], %made.3: f32[2])", Assert.Single(compiled.Reports).Graph.ToString().Split('\n')[0]);
+    }
+
+    private sealed record Request(Tensor Sample, (Tensor Left, int Steps) Pair, IReadOnlyList<Tensor> Skips, Tensor? Mask, string Kind);
+
+    private sealed record Answer(Tensor Sum, Tensor[] Parts, IReadOnlyList<Tensor> Same, string Kind);
+
+    [Fact]
+    public void Records_tuples_and_lists_go_in_and_out()
+    {
+        using var scope = new TensorScope();
+        Func<Request, Answer> f = request =>
+        {
+            Tensor sum = request.Skips.Aggregate(request.Sample * request.Pair.Steps + request.Pair.Left, (a, b) => a + b);
+            return new Answer(sum, [sum.Silu(), request.Sample], [request.Mask ?? sum, sum], request.Kind + "!");
+        };
+        CompiledFunction<Func<Request, Answer>> compiled = Compile(f);
+        for (int i = 0; i < 2; i++)
+        {
+            var request = new Request(Values([4], i), (Values([4], i + 1), 3), [Values([4], i + 2), Values([4], i + 3)], null, "text");
+            (Answer expected, Answer actual) = (f(request), compiled.Call(request));
+            Assert.Equal(expected.Sum.ToArray(), actual.Sum.ToArray());
+            Assert.Equal(expected.Parts.Select(part => part.ToArray()), actual.Parts.Select(part => part.ToArray()));
+            Assert.Equal(expected.Same.Select(part => part.ToArray()), actual.Same.Select(part => part.ToArray()));
+            Assert.Equal("text!", actual.Kind);
+            actual.Parts[1].Dispose();
+            Assert.Equal(4, request.Sample.ToArray().Length);
+        }
+
+        Assert.Empty(compiled.Recompiles);
+        compiled.Call(new Request(Values([4], 1), (Values([4], 2), 3), [Values([4], 3)], Values([4], 9), "text"));
+        Assert.Equal("f: value of request.Skips.Count is 1, but entry 1 was compiled for 2", compiled.Recompiles[0].ToString());
+        Assert.Contains("%request.Skips[1]: f32[4]", compiled.Reports[0].Graph.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_setting_that_was_read_is_a_guard_and_another_is_none()
+    {
+        using var scope = new TensorScope();
+        Tensor q = Values([1, 2, 6, 8], 1);
+        CompiledFunction<Func<Tensor, Tensor>> attention = Compile((Tensor x) => Tensor.ScaledDotProductAttention(x, x, x)), silu = Compile((Tensor x) => x.Silu());
+        float[] expected = attention.Call(q).ToArray();
+        silu.Call(q);
+        using (AttentionBackends.Allow(AttentionBackend.Math))
+        {
+            Close.Relative(expected, attention.Call(q).ToArray(), 1e-5);
+            silu.Call(q);
+        }
+
+        attention.Call(q);
+        Assert.StartsWith("function: value of setting attention backends is Math, but entry 1 was compiled for Math or ", Assert.Single(attention.Recompiles).ToString(), StringComparison.Ordinal);
+        Assert.Empty(silu.Recompiles);
+    }
+
+    [Fact]
+    public void Calls_side_by_side_on_one_function_give_the_right_results()
+    {
+        CompiledFunction<Func<Tensor, Tensor>> compiled = Compile((Tensor x) => (x.Softmax() * x).Sum(1)), broken = Compile((Tensor x) => x.Max(1).Max(0).Item() > 1.9f ? x * 2 : x.Silu());
+        Parallel.For(0, 64, new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = TestContext.Current.CancellationToken }, i =>
+        {
+            using var scope = new TensorScope();
+            Tensor x = Values([3 + i % 3, 40 + i], i);
+            Assert.Equal((x.Softmax() * x).Sum(1).ToArray(), compiled.Call(x).ToArray());
+            Assert.Equal((x.Max(1).Max(0).Item() > 1.9f ? x * 2 : x.Silu()).ToArray(), broken.Call(x).ToArray());
+        });
+        Assert.Empty(compiled.Recompiles);
+    }
+
+    [Fact]
+    public void A_compiled_function_inside_of_another_is_a_part_of_it()
+    {
+        using var scope = new TensorScope();
+        CompiledFunction<Func<Tensor, Tensor>> inner = Compile((Tensor x) => x.Silu());
+        CompiledFunction<Func<Tensor, Tensor>> outer = Compile((Tensor x) => inner.Call(x) + 1);
+        outer.Call(Values([3], 0));
+        Assert.Empty(inner.Reports);
+        Assert.Equal(3, Assert.Single(outer.Reports).Graph.Nodes.Count(node => !node.IsLeaf) + 1);
+    }
+
+    [Fact]
+    public void Results_belong_to_the_callers_scope_and_nothing_else_stays()
+    {
+        CompiledFunction<Func<Tensor, Tensor>> compiled = Compile((Tensor x) => (x + 1).Silu());
+        Tensor x = Values([1 << 20], 0), kept;
+        using (var scope = new TensorScope())
+        {
+            compiled.Call(x);
+            kept = scope.Keep(compiled.Call(x));
+        }
+
+        Assert.Equal(1 << 20, kept.ToArray().Length);
+        kept.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => kept.ToArray());
+    }
+
+    [Fact]
+    public void The_eager_executor_runs_the_function_itself()
+    {
+        using var scope = new TensorScope();
+        CompiledFunction<Func<Tensor, Tensor>> compiled = Compile((Tensor x) => x.Silu());
+        using ((s_settings with { Executor = GraphExecutor.Eager }).Use()) compiled.Call(Values([3], 0));
+        Assert.Empty(compiled.Reports);
+    }
+
+    [Fact]
+    public void An_error_in_the_function_is_the_callers_and_leaves_nothing_behind()
+    {
+        using var scope = new TensorScope();
+        CompiledFunction<Func<Tensor, Tensor>> compiled = Compile((Tensor x) => x.MatMul(x));
+        var exception = Assert.Throws<BrushfireException>(() => compiled.Call(Values([2, 3], 0)));
+        Assert.Contains("matmul: cannot multiply f32[2,3] by f32[2,3]", exception.Message, StringComparison.Ordinal);
+        Assert.Equal([2, 2], compiled.Call(Values([2, 2], 0)).Shape.Sizes.ToArray());
+        Assert.Empty(compiled.Recompiles);
+    }
+
+    private static Tensor Values(int[] shape, int seed) => GraphSamples.Values(shape, seed);
+}
