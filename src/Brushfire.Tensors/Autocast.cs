@@ -6,6 +6,7 @@
 // samplers and guidance get all digits of the sums.
 
 using System.Collections.Frozen;
+using Brushfire.Tensors.Execution;
 using Brushfire.Tensors.Ops;
 
 namespace Brushfire.Tensors;
@@ -26,7 +27,7 @@ public enum AutocastRule
 /// <summary>The precision that contractions on this thread are created with.</summary>
 public static class Autocast
 {
-    [ThreadStatic] private static DType t_precision;
+    private static readonly Setting<DType> s_precision = new("precision", DType.Float32);
 
     /// <summary>What every op computes in.</summary>
     public static IReadOnlyDictionary<Type, AutocastRule> Rules { get; } = new Dictionary<Type, AutocastRule>
@@ -53,23 +54,16 @@ public static class Autocast
     }.ToFrozenDictionary();
 
     /// <summary>The precision in use on this thread: f32 unless another one is in use.</summary>
-    public static DType Current => t_precision;
+    public static DType Current => s_precision.Value;
 
     /// <summary>Creates contractions in this precision, on this thread, until the result is disposed of.</summary>
     /// <exception cref="BrushfireException">It is neither f32 nor bf16.</exception>
     public static IDisposable Use(DType precision)
     {
         if (precision is not (DType.Float32 or DType.BFloat16)) throw new BrushfireException($"autocast: there are no products in {precision.Name()}; use {DType.Float32.Name()} or {DType.BFloat16.Name()}.");
-        var previous = new Restore(t_precision);
-        t_precision = precision;
-        return previous;
+        return s_precision.Use(precision);
     }
 
     /// <summary>The precision that an op of this kind is created with now.</summary>
-    internal static DType For<TOp>() where TOp : Op => Rules[typeof(TOp)] == AutocastRule.Lowered ? t_precision : DType.Float32;
-
-    private sealed class Restore(DType previous) : IDisposable
-    {
-        public void Dispose() => t_precision = previous;
-    }
+    internal static DType For<TOp>() where TOp : Op => Rules[typeof(TOp)] == AutocastRule.Lowered ? s_precision.Value : DType.Float32;
 }

@@ -16,6 +16,11 @@ public static class Parameter
     /// <param name="load">Gives the values; may be called more than once.</param>
     public static Tensor Create(string name, Shape shape, Func<Tensor> load) => TensorScope.Outside(() =>
         new Tensor(new ParameterStorage(name, shape, load), 0, DType.Float32, shape, shape.RowMajor()));
+
+    /// <summary>A tensor's values, for a caller who frees them: a parameter that is not in memory is loaded for this caller alone.</summary>
+    internal static Tensor Values(Tensor tensor) => tensor is { Storage: ParameterStorage parameter, IsContiguous: true } && tensor.Spec.Bytes == parameter.Bytes
+        ? parameter.Values(tensor.Shape)
+        : tensor.View(tensor.Shape, tensor.Strides, tensor.Offset);
 }
 
 /// <summary>The storage behind a parameter: its values, its packed form, or for now neither.</summary>
@@ -30,6 +35,17 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
         get
         {
             lock (_gate) return (_values ??= Load()).Pointer;
+        }
+    }
+
+    /// <summary>All values under a shape of as many, those in memory or a copy of the caller's own.</summary>
+    public Tensor Values(Shape shape)
+    {
+        lock (_gate)
+        {
+            if (_values is not null) return _values.View(shape, shape.RowMajor(), _values.Offset);
+            using Tensor loaded = Load();
+            return loaded.View(shape, shape.RowMajor(), loaded.Offset);
         }
     }
 

@@ -21,6 +21,8 @@ internal static class OpCatalogue
         Add<Softmax>("softmax", _ => [], _ => new Softmax());
         Add<LayerNorm>("layer_norm", op => [("epsilon", op.Epsilon)], a => new LayerNorm(a.Float("epsilon")));
         Add<GroupNorm>("group_norm", op => [("groups", op.Groups), ("epsilon", op.Epsilon), .. op.Activation is { } activation ? [("activation", activation)] : Array.Empty<(string, object)>()], a => new GroupNorm(a.Int("groups"), a.Float("epsilon"), a.Function("activation")));
+        Add<GroupNormStatistics>("group_norm_statistics", op => [("groups", op.Groups), ("epsilon", op.Epsilon)], a => new GroupNormStatistics(a.Int("groups"), a.Float("epsilon")));
+        Add<LayerNormStatistics>("layer_norm_statistics", op => [("epsilon", op.Epsilon)], a => new LayerNormStatistics(a.Float("epsilon")));
         Add<Reshape>("reshape", op => [("shape", op.Shape)], a => new Reshape(a.Shape("shape")));
         Add<Permute>("permute", op => [("order", op.Order)], a => new Permute(a.Axes("order")));
         Add<Slice>("slice", op => [("axis", op.Axis), ("start", op.Start), ("length", op.Length)], a => new Slice(a.Int("axis"), a.Int("start"), a.Int("length")));

@@ -31,6 +31,14 @@ public static unsafe class LayerNorm
         WorkerPool.Run(checked((int)((rows + work.RowsPerItem - 1) / work.RowsPerItem)), ref work);
     }
 
+    /// <summary>Of [rows, columns], contiguous: mean and scale, [rows] each, such that (x - mean) * scale is normalized, within 6e-8 |mean| / deviation by the mean's rounding.</summary>
+    public static void Statistics(nint rows, int columns, float* input, float epsilon, float* mean, float* scale)
+    {
+        if (columns == 0) return;
+        var work = new StatisticsWork { Rows = rows, Columns = columns, Input = input, Mean = mean, Scale = scale, Epsilon = epsilon, RowsPerItem = Math.Max(1, ElementsPerItem / columns) };
+        WorkerPool.Run(checked((int)((rows + work.RowsPerItem - 1) / work.RowsPerItem)), ref work);
+    }
+
     private struct RowsWork : IWork
     {
         public nint Rows;
@@ -47,28 +55,10 @@ public static unsafe class LayerNorm
         private readonly void Row<TSimd, TVector>(float* input, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
             int whole = Columns - Columns % TSimd.Count;
-            float center = whole > 0 ? TSimd.SumLanes(TSimd.Load(input)) / TSimd.Count : *input;
-            (float mean, float variance) = Moments<TSimd, TVector>(input, center);
-            if (mean * mean > MaxOffset * variance)
-            {
-                center += mean;
-                (mean, variance) = Moments<TSimd, TVector>(input, center);
-            }
-
+            (float center, float mean, float variance) = Moments<TSimd, TVector>(Columns, input);
             float scale = 1 / float.Sqrt(variance + Epsilon);
             Apply<TSimd, TVector>(0, whole, input, output, center, scale, -mean * scale);
             Apply<SimdScalar, float>(whole, Columns, input, output, center, scale, -mean * scale);
-        }
-
-        // Mean, relative to the center, and variance.
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private readonly (float Mean, float Variance) Moments<TSimd, TVector>(float* input, float center) where TSimd : struct, ISimd<TVector> where TVector : struct
-        {
-            int whole = Columns - Columns % TSimd.Count;
-            (float sum, float squares) = Sums<TSimd, TVector>(whole, input, center);
-            (float sumRest, float squaresRest) = Sums<SimdScalar, float>(Columns - whole, input + whole, center);
-            float mean = (sum + sumRest) / Columns;
-            return (mean, float.Max((squares + squaresRest) / Columns - mean * mean, 0));
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -84,6 +74,50 @@ public static unsafe class LayerNorm
                 TSimd.Store(output + i, y);
             }
         }
+    }
+
+    private struct StatisticsWork : IWork
+    {
+        public nint Rows;
+        public int Columns, RowsPerItem;
+        public float* Input, Mean, Scale;
+        public float Epsilon;
+
+        public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            nint end = nint.Min(Rows, (item + (nint)1) * RowsPerItem);
+            for (nint row = (nint)item * RowsPerItem; row < end; row++)
+            {
+                (float center, float mean, float variance) = Moments<TSimd, TVector>(Columns, Input + row * Columns);
+                Mean[row] = center + mean;
+                Scale[row] = 1 / float.Sqrt(variance + Epsilon);
+            }
+        }
+    }
+
+    // A center, the mean relative to it, and the variance.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (float Center, float Mean, float Variance) Moments<TSimd, TVector>(int columns, float* input) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        float center = columns >= TSimd.Count ? TSimd.SumLanes(TSimd.Load(input)) / TSimd.Count : *input;
+        (float mean, float variance) = Around<TSimd, TVector>(columns, input, center);
+        if (mean * mean > MaxOffset * variance)
+        {
+            center += mean;
+            (mean, variance) = Around<TSimd, TVector>(columns, input, center);
+        }
+
+        return (center, mean, variance);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (float Mean, float Variance) Around<TSimd, TVector>(int columns, float* input, float center) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        int whole = columns - columns % TSimd.Count;
+        (float sum, float squares) = Sums<TSimd, TVector>(whole, input, center);
+        (float sumRest, float squaresRest) = Sums<SimdScalar, float>(columns - whole, input + whole, center);
+        float mean = (sum + sumRest) / columns;
+        return (mean, float.Max((squares + squaresRest) / columns - mean * mean, 0));
     }
 
     // Sums of (x - around) and of its square.

@@ -3,6 +3,8 @@
 
 using Brushfire.Kernels;
 using Brushfire.Tensors;
+using Brushfire.Tensors.Execution;
+using Brushfire.Tensors.Ops;
 
 namespace Brushfire.Tests.Tensors;
 
@@ -75,6 +77,9 @@ public static class OpSamples
             return Naive.Fill(normed.Shape, i => normed[i] / (1 + Math.Exp(-normed[i])));
         }, 1e-5),
         new("gelu_gate of halves", [[3, 5, 14]], x => x[0].Slice(2, 0, 7).GeluGate(x[0].Slice(2, 7, 7)), x => Naive.Fill([3, 5, 7], i => x[0][i] * Gelu(x[0][i[0], i[1], i[2] + 7]))),
+        new("group_norm_statistics", [[2, 5, 3, 12], [12], [12]], x => Apply(new GroupNormStatistics(4, 1e-6f), x), x => Naive.Fill([2, 2, 12], i => NormOf(GroupOf(x[0], [i[1], 0, 0, i[2]], 4), 1e-6) is var (mean, scale) && i[0] == 0 ? scale * x[1][i[2]] : x[2][i[2]] - mean * scale * x[1][i[2]]), 1e-5),
+        new("layer_norm_statistics", [[6, 48]], x => Apply(new LayerNormStatistics(1e-5f), x), x => Naive.Fill([2, 6, 1], i => NormOf([.. Range(48).Select(k => x[0][i[1], k])], 1e-5) is var (mean, scale) && i[0] == 0 ? mean : scale), 1e-5),
+        new("layer_norm_statistics of short rows", [[2, 5, 3]], x => Apply(new LayerNormStatistics(1e-5f), x), x => Naive.Fill([2, 2, 5, 1], i => NormOf([.. Range(3).Select(k => x[0][i[1], i[2], k])], 1e-5) is var (mean, scale) && i[0] == 0 ? mean : scale), 1e-5),
         new("reshape of transposed", [[3, 4, 5]], x => x[0].Transpose(0, 2).Reshape(20, -1), x => Naive.Fill([20, 3], i => x[0][i[1], i[0] % 4, i[0] / 4])),
         new("reshape of sliced", [[4, 6, 5]], x => x[0].Slice(1, 2, 3).Reshape(4, 15), x => Naive.Fill([4, 15], i => x[0][i[0], 2 + i[1] / 5, i[1] % 5])),
         new("permute", [[2, 3, 4, 5]], x => x[0].Permute(0, 3, 1, 2), x => Naive.Fill([2, 5, 3, 4], i => x[0][i[0], i[2], i[3], i[1]])),
@@ -140,12 +145,19 @@ public static class OpSamples
             return seen.Zip(weights).Sum(pair => pair.Second * x[2][i[0], i[1], pair.First, i[3]]) / weights.Sum();
         }), 1e-5);
 
+    private static Tensor Apply(Op op, Tensor[] inputs) => Executor.Current.Run(op, inputs);
+
     private static Naive Norm(Naive[] x, Func<int[], double[]> group, double epsilon) => Naive.Fill(x[0].Shape, i =>
     {
-        double[] members = group(i);
-        double mean = members.Average(), variance = members.Average(value => (value - mean) * (value - mean));
-        return (x[0][i] - mean) / Math.Sqrt(variance + epsilon) * x[1][i[^1]] + x[2][i[^1]];
+        (double mean, double scale) = NormOf(group(i), epsilon);
+        return (x[0][i] - mean) * scale * x[1][i[^1]] + x[2][i[^1]];
     });
+
+    private static (double Mean, double Scale) NormOf(double[] members, double epsilon)
+    {
+        double mean = members.Average(), variance = members.Average(value => (value - mean) * (value - mean));
+        return (mean, 1 / Math.Sqrt(variance + epsilon));
+    }
 
     private static double[] GroupOf(Naive x, int[] i, int groups)
     {
