@@ -3,7 +3,6 @@
 using Brushfire.Compiler.Graphs;
 using Brushfire.Compiler.Passes;
 using Brushfire.Tensors;
-using Brushfire.Tests.Compiler.Graphs;
 
 namespace Brushfire.Tests.Compiler.Passes;
 
