@@ -16,7 +16,9 @@ public static class Knobs
     public static readonly Knob Isa = new("BRUSHFIRE_ISA", "avx512 | avx2 | portable", "forces an instruction set; the best one that the processor has otherwise");
     public static readonly Knob Threads = new("BRUSHFIRE_THREADS", "1 …", "number of threads that kernels use; all processors otherwise");
     public static readonly Knob Convolution = new("BRUSHFIRE_CONVOLUTION", "direct | winograd2 | winograd4", "forces the algorithm of 3x3 convolutions with stride 1; chosen by shape otherwise");
+    public static readonly Knob Cache = new("BRUSHFIRE_CACHE", "folder", "where compiled kernels are kept between runs; the user's cache folder otherwise");
     public static readonly Knob Reference = new("BRUSHFIRE_REFERENCE", "folder", "where tests read reference values; ../shared/golden otherwise");
+    public static readonly Knob Golden = new("BRUSHFIRE_GOLDEN", "update", "tests write the texts that they otherwise compare with");
 
     public static readonly Knob Executor = new("BRUSHFIRE_EXECUTOR", "compiled | interpreted | eager", "what runs a compiled function: generated code, its graph op by op, or the function itself");
     public static readonly Knob Log = new("BRUSHFIRE_LOG", "capture,guards,passes", "what the compiler tells while it works");
@@ -25,5 +27,8 @@ public static class Knobs
     public static readonly Knob Skip = new("BRUSHFIRE_SKIP", "pass,…", "passes that the compiler leaves out");
     public static readonly Knob Verify = new("BRUSHFIRE_VERIFY", "0 | 1", "whether graphs are verified after every pass; 1 otherwise");
 
-    public static IReadOnlyList<Knob> All { get; } = [Isa, Threads, Convolution, Reference, Executor, Log, Dump, Override, Skip, Verify];
+    /// <summary>Where the desktop keeps caches on Linux; not ours, so not in the list.</summary>
+    public static readonly Knob UserCache = new("XDG_CACHE_HOME", "folder", "the user's cache folder; ~/.cache otherwise");
+
+    public static IReadOnlyList<Knob> All { get; } = [Isa, Threads, Convolution, Cache, Reference, Golden, Executor, Log, Dump, Override, Skip, Verify];
 }

@@ -1,0 +1,38 @@
+// Kernels' texts to function pointers. Texts that were compiled before in this process, or by any process into the cache,
+// are not compiled again; the others go through Roslyn together, as one assembly, which stays loaded.
+
+using System.Reflection;
+using System.Runtime.Loader;
+
+namespace Brushfire.Compiler.Emission;
+
+internal static unsafe class KernelCompiler
+{
+    private static readonly Lock s_gate = new();
+    private static readonly Dictionary<string, nint> s_compiled = new(StringComparer.Ordinal);
+    private static readonly AssemblyLoadContext s_context = new("Brushfire kernels");
+
+    /// <summary>A function for each kernel: called with the addresses of its inputs and outputs, and its arguments.</summary>
+    public static delegate*<void**, nint*, void>[] Compile(IReadOnlyList<Kernel> kernels)
+    {
+        lock (s_gate)
+        {
+            Kernel[] unknown = [.. kernels.Where(kernel => !s_compiled.ContainsKey(kernel.Source)).DistinctBy(kernel => kernel.Source, StringComparer.Ordinal)];
+            if (unknown.Length > 0) Load(unknown);
+            var functions = new delegate*<void**, nint*, void>[kernels.Count];
+            for (int i = 0; i < functions.Length; i++) functions[i] = (delegate*<void**, nint*, void>)s_compiled[kernels[i].Source];
+            return functions;
+        }
+    }
+
+    private static void Load(Kernel[] kernels)
+    {
+        byte[] image = KernelCache.Default.GetOrAdd([.. kernels.Select(kernel => kernel.Source)], static sources => RoslynCompiler.Compile(sources));
+        Assembly assembly = s_context.LoadFromStream(new MemoryStream(image));
+        foreach (Kernel kernel in kernels)
+        {
+            MethodInfo run = assembly.GetType($"Brushfire.Generated.{kernel.Name}", throwOnError: true)!.GetMethod("Run", [typeof(void**), typeof(nint*)])!;
+            s_compiled[kernel.Source] = run.MethodHandle.GetFunctionPointer();
+        }
+    }
+}

@@ -1,0 +1,71 @@
+// From a fusion group to C#: the entry of emission, and what scheduling may ask it beforehand.
+
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+using Brushfire.Compiler.Graphs;
+using Brushfire.Compiler.Loops;
+using Brushfire.Compiler.Scheduling;
+using Brushfire.Tensors;
+using Brushfire.Tensors.Ops;
+
+namespace Brushfire.Compiler.Emission;
+
+internal static class KernelEmitter
+{
+    // A row is one item's work: rows longer than this, and few, are better left to the library, which cuts them.
+    private const int LongRow = 1 << 18;
+    private const int FewRows = 8;
+
+    /// <summary>The kernel of a group.</summary>
+    /// <exception cref="BrushfireException">There is none, for the reason that <see cref="Refusal"/> gives.</exception>
+    public static Kernel Emit(FusionGroup group) => Build(group) switch
+    {
+        ({ } kernel, _) => kernel,
+        (_, var refusal) => throw new BrushfireException($"No kernel can be made of {string.Join(", ", group.Nodes.Select(node => node.Name))}: {refusal}."),
+    };
+
+    /// <summary>Why no kernel can be made of a group; null if one can.</summary>
+    public static string? Refusal(FusionGroup group) => Build(group).Refusal;
+
+    /// <summary>Whether a node can be part of loops: as arithmetic on elements, as a reduction of rows, or as an index.</summary>
+    public static bool CanFuse(Node node) => node.DType == DType.Float32 && (IsMovement(node) || node.Op is Unary or Binary || Lowering.IsReduction(node));
+
+    /// <summary>Whether a node moves elements only.</summary>
+    public static bool IsMovement(Node node) => node.Op is Reshape or Permute or Slice or Expand or Copy or Concatenate or UpsampleNearest;
+
+    /// <summary>Whether an output may be written over an input: that input is read only at the elements that the output then takes.</summary>
+    public static bool MayOverwrite(FusionGroup group, Node input, Node output)
+    {
+        if (group.Kind is not (GroupKind.Pointwise or GroupKind.Reduction) || input.Spec != output.Spec) return false;
+        ImmutableArray<LoopNest> nests = Lowering.Lower(group).Nests;
+        return nests.Length > 0 && nests.All(nest => nest.Accesses.Where(access => access.Pointer == group.Inputs.IndexOf(input))
+            .All(access => nest.Accesses.Any(store => store.Pointer == group.Inputs.Length + group.Outputs.IndexOf(output) && store.Index.Equals(access.Index))));
+    }
+
+    private static (Kernel? Kernel, string? Refusal) Build(FusionGroup group)
+    {
+        if (group.Kind == GroupKind.Library) return (null, "it is a library call");
+        if (group.Kind == GroupKind.Contraction)
+        {
+            (string? source, ImmutableArray<nint> arguments, string? problem) = ContractionKernel.Build(group);
+            return source is null ? (null, problem) : (Named(group, source, arguments), null);
+        }
+
+        if (group.Kind == GroupKind.Reduction && !group.Nodes.Any(Lowering.IsReduction)) return (null, "nothing is reduced");
+        Lowered lowered = Lowering.Lower(group);
+        if (lowered.Refusal is { } refusal) return (null, refusal);
+        bool reduces = group.Kind == GroupKind.Reduction;
+        if (reduces && lowered.Nests.Any(nest => nest.Columns > LongRow && nest.Rows < FewRows)) return (null, "its rows are few and too long");
+        return (Named(group, LoopKernel.Source(lowered.Nests), LoopKernel.Arguments(lowered.Nests, wholeRows: reduces)), null);
+    }
+
+    // The name says what it does and, by a hash of the text, that it is that text.
+    private static Kernel Named(FusionGroup group, string source, ImmutableArray<nint> arguments)
+    {
+        string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source)))[..12];
+        string[] ops = [.. group.Nodes.Where(node => !IsMovement(node)).Select(node => node.Op.Name).Distinct(StringComparer.Ordinal).Take(4)];
+        string name = $"{string.Join('_', ops.Length == 0 ? ["move"] : ops)}_{hash}";
+        return new Kernel(name, source.Replace("{name}", name, StringComparison.Ordinal), arguments);
+    }
+}

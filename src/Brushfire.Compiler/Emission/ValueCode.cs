@@ -1,0 +1,106 @@
+// Names and statements for the values of one nest: each becomes a local, named after what it is. Values that are the same for all
+// columns are numbers at the level of the row, the others vectors.
+
+using System.Globalization;
+using Brushfire.Compiler.Loops;
+using Brushfire.Kernels;
+
+namespace Brushfire.Compiler.Emission;
+
+internal sealed class ValueCode
+{
+    private readonly LoopNest _nest;
+    private readonly Dictionary<Expr, string> _names = [];
+    private readonly string[] _accessNames;
+    private readonly int _handed;
+
+    /// <param name="handed">The access whose value is handed over by the caller, if there is one.</param>
+    public ValueCode(LoopNest nest, int handed = -1)
+    {
+        (_nest, _handed) = (nest, handed);
+
+        // x0, and where the same operand is read at several places x0b, x0c.
+        _accessNames = [.. nest.Accesses.Select((access, i) =>
+        {
+            int before = nest.Accesses.Take(i).Count(other => other.Pointer == access.Pointer);
+            return before == 0 ? access.Name : $"{access.Name}{(char)('a' + before)}";
+        })];
+    }
+
+    public string Pointer(int access) => _accessNames[access];
+
+    public bool IsHanded(Expr expr) => expr is Handed || (expr is Load load && load.Access == _handed);
+
+    /// <summary>The local that holds a value; made at first use.</summary>
+    public string Name(Expr expr)
+    {
+        if (_names.TryGetValue(expr, out string? known)) return known;
+        string name = expr switch
+        {
+            _ when IsHanded(expr) => "handed",
+            Load load => $"{_accessNames[load.Access]}Value",
+            Loops.Number => $"constant{_names.Count}",
+            UnaryExpr unary => $"{Camel(unary.Operator.ToString())}{_names.Count}",
+            BinaryExpr binary => $"{Camel(binary.Operator.ToString())}{_names.Count}",
+            Fold fold => $"row{fold.Operator}{_names.Count}",
+            _ => throw new ArgumentOutOfRangeException(nameof(expr), expr, "no such value"),
+        };
+        return _names[expr] = name;
+    }
+
+    /// <summary>The right side of a vector's declaration, at column <paramref name="column"/> of the operands.</summary>
+    public string Vector(Expr expr, string column) => expr switch
+    {
+        Load load => LoadAt(load.Access, column),
+        UnaryExpr unary => $"{ScalarOperators.Of(unary.Operator).StructName}.Invoke<TSimd, TVector>({Name(unary.Operands[0])})",
+        BinaryExpr binary => $"{ScalarOperators.Of(binary.Operator).StructName}.Invoke<TSimd, TVector>({Name(binary.Operands[0])}, {Name(binary.Operands[1])})",
+        _ => throw new ArgumentOutOfRangeException(nameof(expr), expr, "no value of a column"),
+    };
+
+    /// <summary>The same where numbers of the row were not declared before: they are repeated in all lanes.</summary>
+    public string VectorOrBroadcast(Expr expr, string column) => expr switch
+    {
+        Load load when _nest.IsRowwise(load.Access) => $"TSimd.Broadcast({Number(expr)})",
+        Loops.Number => $"TSimd.Broadcast({Number(expr)})",
+        _ => Vector(expr, column),
+    };
+
+    /// <summary>The right side of a number's declaration.</summary>
+    public string Number(Expr expr) => expr switch
+    {
+        Load load => $"*{Pointer(load.Access)}",
+        Loops.Number number => Literal(number.Value),
+        UnaryExpr unary => $"{ScalarOperators.Of(unary.Operator).StructName}.Invoke<SimdScalar, float>({Name(unary.Operands[0])})",
+        BinaryExpr binary => $"{ScalarOperators.Of(binary.Operator).StructName}.Invoke<SimdScalar, float>({Name(binary.Operands[0])}, {Name(binary.Operands[1])})",
+        Fold { Operator: ReduceOperator.Mean } => $"(float)({Total(expr)} / row.Columns)",
+        Fold => $"(float){Total(expr)}",
+        _ => throw new ArgumentOutOfRangeException(nameof(expr), expr, "no value of a row"),
+    };
+
+    /// <summary>The float64 that a fold is added up in.</summary>
+    public string Total(Expr fold) => $"{Name(fold)}Total";
+
+    public string StoreAt(int access, string column, string value) => ColumnStride(access) == 1
+        ? $"TSimd.Store({Pointer(access)} + {column}, {value});"
+        : $"Lanes.Store<TSimd, TVector>({Pointer(access)} + {column} * {Step(access)}, {Step(access)}, {value});";
+
+    /// <summary>The name of an operand's stride along the columns, where that is neither 0 nor 1.</summary>
+    public string Step(int access) => $"{Pointer(access)}Step";
+
+    public bool HasStep(int access) => ColumnStride(access) is not (0 or 1);
+
+    public static string Literal(float value) => value switch
+    {
+        float.PositiveInfinity => "float.PositiveInfinity",
+        float.NegativeInfinity => "float.NegativeInfinity",
+        _ => float.IsNaN(value) ? "float.NaN" : value.ToString("R", CultureInfo.InvariantCulture) + "f",
+    };
+
+    private string LoadAt(int access, string column) => ColumnStride(access) == 1
+        ? $"TSimd.Load({Pointer(access)} + {column})"
+        : $"Lanes.Load<TSimd, TVector>({Pointer(access)} + {column} * {Step(access)}, {Step(access)})";
+
+    private long ColumnStride(int access) => _nest.Accesses[access].Index[^1];
+
+    private static string Camel(string name) => char.ToLowerInvariant(name[0]) + name[1..];
+}
