@@ -8,6 +8,7 @@ using Brushfire.Compiler.Graphs;
 using Brushfire.Compiler.Passes;
 using Brushfire.Compiler.Runtime;
 using Brushfire.Tensors;
+using Kernel = Brushfire.Compiler.Emission.Kernel;
 
 namespace Brushfire.Compiler;
 
@@ -33,8 +34,23 @@ internal sealed class Compilation
         for (int i = 0; i < passes.Count; i++)
             if (!settings.Skip.Contains(passes[i].Name)) graph = compilation.Apply(passes[i], i + 1, graph);
         var report = new CompileReport(captured.Name, captured, graph, compilation._stages);
+        IGraphProgram program = settings.Executor == GraphExecutor.Interpreted ? new InterpretedProgram(graph) : new HoistingProgram(graph, part => compilation.Compile(part, report));
         compilation.Write("report.md", report.ToString);
-        return (new InterpretedProgram(graph), report);
+        return (program, report);
+    }
+
+    // Schedule, memory plan and kernels of a graph, or of a part of it that is hoisted later.
+    private CompiledProgram Compile(Graph graph, CompileReport report)
+    {
+        long start = Stopwatch.GetTimestamp();
+        var program = new CompiledProgram(graph);
+        report.Add(new ProgramReport(graph.Name, Stopwatch.GetElapsedTime(start), program.Schedule.Groups.Length, program.KernelCount, program.InterpretedNodes, program.Plan.Bytes, program.Plan.UnsharedBytes));
+        string prefix = report.Programs.Count == 1 ? "" : $"{report.Programs.Count}-";
+        Write(prefix + "schedule.txt", program.Schedule.ToString);
+        Write(prefix + "memory.txt", program.Plan.ToString);
+        foreach ((int i, Kernel kernel) in program.Kernels) Write(Path.Combine(prefix + "kernels", string.Create(CultureInfo.InvariantCulture, $"{i:00}-{kernel.Name}.cs")), () => kernel.Source);
+        CompilerLog.Write("schedule", () => report.Programs[^1].ToString());
+        return program;
     }
 
     private Graph Apply(Pass pass, int number, Graph before)
@@ -73,8 +89,8 @@ internal sealed class Compilation
     {
         if (_settings.Dump is null) return;
         string folder = Path.Combine(_settings.Dump, _folder);
-        Directory.CreateDirectory(folder);
-        File.WriteAllText(Path.Combine(folder, file), text());
+        string path = Path.Combine(folder, file);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, text());
     }
-
 }

@@ -13,6 +13,13 @@ public static class Compiler
     /// <summary>The passes, in order. Each takes a graph and gives one of the same meaning.</summary>
     internal static IReadOnlyList<Pass> Passes { get; } =
     [
+        new Pass("fold-constants", FoldConstants.Run),
+        new Pass("simplify", Simplify.Run),
+        new Pass("find-attention", FindAttention.Run),
+        new Pass("decompose", Decompose.Run),
+        new Pass("merge-equal", MergeEqual.Run),
+        new Pass("join-linears", JoinLinears.Run),
+        new Pass("simplify-again", Simplify.Run),
     ];
 
     /// <summary>A model, or a part of one.</summary>

@@ -10,7 +10,7 @@ namespace Brushfire.Cli.Commands;
 
 internal static class Choices
 {
-    public const string Attention = "auto|math|memory-efficient|flash", Code = "optimized|original", Isa = "avx512|avx2|portable", Precision = "fp32|bf16";
+    public const string Attention = "auto|math|memory-efficient|flash", Code = "optimized|original", Isa = "avx512|avx2|portable", Precision = "fp32|bf16", Compile = "unet|none";
 
     /// <summary>Optimized unless original is named.</summary>
     public static AttentionCode ReadCode(this OptionValues values, Option<string?> option) =>
@@ -19,6 +19,9 @@ internal static class Choices
     /// <summary>The kernel that is named; null for auto.</summary>
     public static AttentionBackend? ReadBackend(this OptionValues values, Option<string?> option) =>
         values.Choice<AttentionBackend?>(option, [("auto", null), .. Enum.GetValues<AttentionBackend>().Select(backend => (StepReport.Name(backend), (AttentionBackend?)backend))]);
+
+    /// <summary>Whether to compile the networks: none unless unet is named.</summary>
+    public static bool ReadCompile(this OptionValues values, Option<string?> option) => values.Choice(option, ("none", false), ("unet", true));
 
     /// <summary>fp32 unless bf16 is named.</summary>
     public static DType ReadPrecision(this OptionValues values, Option<string?> option) =>

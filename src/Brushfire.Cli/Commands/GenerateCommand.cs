@@ -42,7 +42,7 @@ internal sealed class GenerateCommand : ProgramCommand
         _code = AddOption("--code", Choices.Code, "how attention is written [default: optimized]");
         _attention = AddOption("--attention", Choices.Attention, "which attention kernel [default: auto]");
         _precision = AddOption("--precision", Choices.Precision, "what the networks multiply in; sums are fp32 [default: fp32]");
-        _compile = AddOption("--compile", "none", "what to compile [default: none]");
+        _compile = AddOption("--compile", Choices.Compile, "unet: compile the networks at their first call [default: none]");
         _threads = AddOption("--threads", "N", "threads that kernels use [default: all processors]");
         _json = AddSwitch("--json", "tell paths, seeds, settings and timings as JSON on stdout");
     }
@@ -71,6 +71,7 @@ internal sealed class GenerateCommand : ProgramCommand
             Model = values[_model] ?? DefaultModel,
             Prompts = ReadPrompts(values),
             Code = values.ReadCode(_code),
+            Compile = values.ReadCompile(_compile),
             Attention = values.ReadBackend(_attention),
             SeedIsRandom = seed is null,
             Request = request with
@@ -88,7 +89,6 @@ internal sealed class GenerateCommand : ProgramCommand
                 Precision = values.ReadPrecision(_precision),
             },
         };
-        _ = values.Choice(_compile, ("none", true));
         values.SetThreads(_threads);
         string output = values[_output] ?? DefaultName(values, settings.Prompts);
         values.Add(OutputNames.Problems(output));
@@ -137,7 +137,7 @@ internal sealed class GenerateCommand : ProgramCommand
     {
         try
         {
-            DiffusionPipeline pipeline = DiffusionPipeline.Open(settings.Model, settings.Code);
+            DiffusionPipeline pipeline = DiffusionPipeline.Open(settings.Model, settings.Code, settings.Compile);
             values.Add(settings.Request.Problems(pipeline.Schedule, pipeline.LatentSpace));
             return pipeline;
         }
@@ -156,6 +156,7 @@ internal sealed record GenerateSettings
     public required string Model { get; init; }
     public required IReadOnlyList<string> Prompts { get; init; }
     public required AttentionCode Code { get; init; }
+    public required bool Compile { get; init; }
     public required AttentionBackend? Attention { get; init; }
     public required bool SeedIsRandom { get; init; }
     public required GenerationRequest Request { get; init; }

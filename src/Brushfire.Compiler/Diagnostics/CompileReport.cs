@@ -22,6 +22,20 @@ public sealed record StageReport(string Name, TimeSpan Time, int NodesBefore, in
     private static long Bytes(Graph graph) => graph.Nodes.Where(node => !node.IsLeaf).Sum(node => node.Spec.Bytes);
 }
 
+/// <summary>A program that was made of a graph, or of a part of it.</summary>
+/// <param name="Name">Of the graph.</param>
+/// <param name="Time">What scheduling, planning, emitting and compiling took.</param>
+/// <param name="Groups">Launches in a call, of generated kernels and of the library.</param>
+/// <param name="Kernels">Generated ones among them.</param>
+/// <param name="InterpretedNodes">Nodes for which no kernel could be generated.</param>
+/// <param name="ArenaBytes">Planned memory of a call.</param>
+/// <param name="UnsharedBytes">The same if no values shared memory.</param>
+public sealed record ProgramReport(string Name, TimeSpan Time, int Groups, int Kernels, int InterpretedNodes, long ArenaBytes, long UnsharedBytes)
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"{Name}: {Groups} launches, {Kernels} of generated kernels, {InterpretedNodes} interpreted nodes; arena {ArenaBytes / 1e6:F2} MB ({UnsharedBytes / 1e6:F2} MB without sharing); {Time.TotalMilliseconds:F0} ms");
+}
+
 /// <summary>How a graph became a program.</summary>
 /// <param name="Function">The function's name.</param>
 /// <param name="Graph">As it was captured.</param>
@@ -29,12 +43,26 @@ public sealed record StageReport(string Name, TimeSpan Time, int NodesBefore, in
 /// <param name="Stages">The passes in order.</param>
 public sealed record CompileReport(string Function, Graph Graph, Graph Final, IReadOnlyList<StageReport> Stages)
 {
+    private readonly List<ProgramReport> _programs = [];
+
+    /// <summary>The program of the whole graph; then those of the parts that it was cut into when some inputs were seen not to change.</summary>
+    public IReadOnlyList<ProgramReport> Programs
+    {
+        get { lock (_programs) return [.. _programs]; }
+    }
+
+    internal void Add(ProgramReport program)
+    {
+        lock (_programs) _programs.Add(program);
+    }
+
     /// <summary>A table in Markdown.</summary>
     public override string ToString()
     {
         var text = new StringBuilder($"# {Function}\n\n| stage | nodes before | after | MB of results before | after | ms |\n| --- | --: | --: | --: | --: | --: |\n");
         foreach (StageReport stage in Stages)
             text.Append(CultureInfo.InvariantCulture, $"| {stage.Name} | {stage.NodesBefore} | {stage.NodesAfter} | {stage.BytesBefore / 1e6:F2} | {stage.BytesAfter / 1e6:F2} | {stage.Time.TotalMilliseconds:F2} |\n");
+        foreach (ProgramReport program in Programs) text.Append($"\n{program}\n");
         return text.ToString();
     }
 }

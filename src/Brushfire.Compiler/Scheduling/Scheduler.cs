@@ -82,7 +82,9 @@ internal sealed class Scheduler
         List<Forming> groups = [.. _users[node.Index].Select(use => _groups[use.User.Index]!).Distinct()];
         if (groups.Count == 0 || groups.Exists(group => !group.Fuses)) return null;
         if (groups.Count == 1) return groups[0];
-        if (groups.Exists(group => group.Anchor is not null || group.Elements != groups[0].Elements) || !Independent(groups)) return null;
+        if (node.Op is not (Unary or Binary or Reduce) || groups.Exists(group => group.Anchor is not null || group.Elements != groups[0].Elements)) return null;
+        if (!_users[node.Index].TrueForAll(use => ReadsAsItIs(use, node) || ReadsByRow(_groups[use.User.Index]!, use, node))) return null;
+        if (groups.Where(group => group.Columns > 0).DistinctBy(group => group.Columns).Count() > 1 || !Independent(groups)) return null;
         foreach (Node moved in groups.Skip(1).SelectMany(group => group.Nodes).ToArray()) Assign(moved, groups[0]);
         foreach (Forming other in groups.Skip(1)) groups[0].Columns = Math.Max(groups[0].Columns, other.Columns);
         return groups[0];
@@ -129,7 +131,7 @@ internal sealed class Scheduler
     private bool JoinReduction(Forming group, Node node)
     {
         (long rows, int columns) = (node.Shape.Count, node.Inputs[0].Shape[^1]);
-        if (group.Elements == rows && group.Columns is 1 or 0) group.Rebase(rows, columns);
+        if (group.Elements == rows && group.Columns == 0) group.Rebase(rows, columns);
         if (group.Elements != rows * columns || (group.Columns > 0 && group.Columns != columns)) return false;
         if (!_users[node.Index].TrueForAll(use => use.User.Op is not Reduce && (ReadsAsItIs(use, node) || ReadsByRow(group, use, node)))) return false;
         group.Columns = columns;

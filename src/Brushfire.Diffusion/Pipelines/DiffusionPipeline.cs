@@ -12,6 +12,7 @@ using Brushfire.Models.UNet;
 using Brushfire.Models.Vae;
 using Brushfire.Models.Weights;
 using Brushfire.Tensors;
+using static Brushfire.Compiler.Compiler;
 
 namespace Brushfire.Diffusion.Pipelines;
 
@@ -23,7 +24,9 @@ public sealed class DiffusionPipeline
 
     /// <summary>Reads the configurations of a model; its weights are read when a run needs them.</summary>
     /// <exception cref="BrushfireException">The model is not one that draws from texts with these parts, or a setting is not supported.</exception>
-    public DiffusionPipeline(ModelSource model, AttentionCode code = AttentionCode.Optimized)
+    /// <param name="code">How attention is written.</param>
+    /// <param name="compile">Whether U-Net, decoder and text encoder are compiled at their first call.</param>
+    public DiffusionPipeline(ModelSource model, AttentionCode code = AttentionCode.Optimized, bool compile = false)
     {
         _unetConfig = UNetConfig.Read(model["unet"].Config);
         VaeConfig vae = VaeConfig.Read(model["vae"].Config);
@@ -31,11 +34,12 @@ public sealed class DiffusionPipeline
         LatentSpace = LatentSpace.Of(vae);
         Schedule = new NoiseSchedule(NoiseScheduleSettings.Read(model["scheduler"].Config));
         CheckFits(model.Name, clip, vae);
-        _components = new(() => OpenComponents(model, clip, vae, code));
+        _components = new(() => OpenComponents(model, clip, vae, code, compile));
     }
 
     /// <param name="Notices">What is worth telling about the model's files.</param>
-    private sealed record Components(ClipTokenizer Tokenizer, ClipTextEncoder TextEncoder, ConditionalUNet UNet, VaeDecoder Decoder, IReadOnlyList<string> Notices);
+    private sealed record Components(
+        ClipTokenizer Tokenizer, Func<Tensor, ClipOutput> TextEncoder, Func<UNetInput, Tensor> UNet, Func<Tensor, Tensor> Decoder, IReadOnlyList<string> Notices);
 
     public NoiseSchedule Schedule { get; }
     public LatentSpace LatentSpace { get; }
@@ -45,7 +49,7 @@ public sealed class DiffusionPipeline
 
     /// <summary>Opens a model by its name in the catalogue, its folder or its file; see <see cref="ModelSource.Open"/>.</summary>
     /// <exception cref="BrushfireException">There is no such model, or it cannot be used.</exception>
-    public static DiffusionPipeline Open(string model, AttentionCode code = AttentionCode.Optimized) => new(ModelSource.Open(model), code);
+    public static DiffusionPipeline Open(string model, AttentionCode code = AttentionCode.Optimized, bool compile = false) => new(ModelSource.Open(model), code, compile);
 
     /// <summary>Checks a request and prepares its run, which enumerating the result carries out.</summary>
     /// <exception cref="BrushfireException">Lists everything that is wrong with the request.</exception>
@@ -71,7 +75,7 @@ public sealed class DiffusionPipeline
         for (int i = 0; i < images.Length; i++)
         {
             using var scope = new TensorScope();
-            Tensor picture = _components.Value.Decoder.Call(latents.Slice(0, i, 1) / LatentSpace.Scale); // [1, H, W, 3] in about [-1, 1]
+            Tensor picture = _components.Value.Decoder(latents.Slice(0, i, 1) / LatentSpace.Scale); // [1, H, W, 3] in about [-1, 1]
             images[i] = ToImage(picture);
         }
 
@@ -82,9 +86,9 @@ public sealed class DiffusionPipeline
     internal Denoiser CreateDenoiser(PromptEncoding prompts, GenerationRequest request)
     {
         Tensor[] contexts = [.. prompts.Chunks.Select(chunks => Encode(chunks, request.BatchSize))];
-        ConditionalUNet unet = _components.Value.UNet;
+        Func<UNetInput, Tensor> unet = _components.Value.UNet;
         return new Denoiser(
-            (latents, timestep, context) => unet.Call(new UNetInput(latents, Tensor.Full([latents.Shape[0]], (float)timestep), context)),
+            (latents, timestep, context) => unet(new UNetInput(latents, Tensor.Full([latents.Shape[0]], (float)timestep), context)),
             Schedule.Settings.Prediction, contexts[0], contexts.ElementAtOrDefault(1), request.GuidanceScale);
     }
 
@@ -92,7 +96,7 @@ public sealed class DiffusionPipeline
     private Tensor Encode(int[][] chunks, int batch)
     {
         long[] ids = [.. chunks.SelectMany(chunk => chunk).Select(id => (long)id)];
-        Tensor states = _components.Value.TextEncoder.Call(Tensor.FromArray(ids, [chunks.Length, chunks[0].Length])).LastHiddenState; // [chunks, L, features]
+        Tensor states = _components.Value.TextEncoder(Tensor.FromArray(ids, [chunks.Length, chunks[0].Length])).LastHiddenState; // [chunks, L, features]
         int features = states.Shape[2];
         return states.Reshape(1, ids.Length, features).Expand(batch, ids.Length, features).Contiguous();
     }
@@ -106,7 +110,7 @@ public sealed class DiffusionPipeline
         return new RgbImage(picture.Shape[2], picture.Shape[1], pixels);
     }
 
-    private Components OpenComponents(ModelSource model, ClipConfig clip, VaeConfig vae, AttentionCode code)
+    private Components OpenComponents(ModelSource model, ClipConfig clip, VaeConfig vae, AttentionCode code, bool compile)
     {
         WeightScope text = model["text_encoder"].OpenWeights(), unet = model["unet"].OpenWeights(), pixels = model["vae"].OpenWeights();
         ClipTokenizer tokenizer = OpenTokenizer(model, clip);
@@ -123,7 +127,9 @@ public sealed class DiffusionPipeline
             .. Unused(pixels.Name, "the VAE does not use", unusedOfVae),
             .. Unused(model.Name, "belong to no component", model.UnknownKeys),
         ];
-        return new Components(tokenizer, textEncoder, network, decoder, notices);
+        return compile
+            ? new Components(tokenizer, Compile(textEncoder).Call, Compile(network).Call, Compile(decoder).Call, notices)
+            : new Components(tokenizer, textEncoder.Call, network.Call, decoder.Call, notices);
     }
 
     private static IEnumerable<string> Unused(string file, string problem, IReadOnlyList<string> keys)

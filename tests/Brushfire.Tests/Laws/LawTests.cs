@@ -18,7 +18,7 @@ public sealed partial class LawTests
         ["Brushfire.Tensors"] = (["Brushfire.Kernels"], []),
         ["Brushfire.Compiler"] = (["Brushfire.Tensors"], []),
         ["Brushfire.Models"] = (["Brushfire.Tensors"], ["Microsoft.ML.Tokenizers"]),
-        ["Brushfire.Diffusion"] = (["Brushfire.Models"], []),
+        ["Brushfire.Diffusion"] = (["Brushfire.Compiler", "Brushfire.Models"], []),
         ["Brushfire.Bench"] = (["Brushfire.Diffusion"], []),
         ["Brushfire.Cli"] = (["Brushfire.Diffusion", "Brushfire.Bench"], ["SkiaSharp", "SkiaSharp.NativeAssets.Linux.NoDependencies", "Spectre.Console", "System.CommandLine", "System.IO.Hashing"]),
     };

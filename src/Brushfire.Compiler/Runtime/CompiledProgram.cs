@@ -1,0 +1,125 @@
+// Runs a graph as scheduled: kernels in order over planned memory. Immutable once made; a call takes a frame, and calls
+// may run side by side.
+
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Brushfire.Compiler.Emission;
+using Brushfire.Compiler.Graphs;
+using Brushfire.Compiler.Scheduling;
+using Brushfire.Kernels;
+using Brushfire.Tensors;
+using Brushfire.Tensors.Execution;
+using Brushfire.Tensors.Ops;
+
+namespace Brushfire.Compiler.Runtime;
+
+/// <summary>A scheduled graph bound to its kernels.</summary>
+internal sealed unsafe class CompiledProgram : IGraphProgram
+{
+    private readonly Schedule _schedule;
+    private readonly Dictionary<Node, int> _slots = [];
+    private readonly PackedWeights _packed = new();
+    private readonly Step[] _steps;
+    private readonly int[] _inputSlots;
+    private readonly ConcurrentBag<Frame> _frames = [];
+
+    /// <summary>Schedules, plans, emits and compiles.</summary>
+    public CompiledProgram(Graph graph)
+    {
+        _schedule = Scheduler.Run(graph);
+        Plan = MemoryPlan.Of(_schedule);
+        foreach (Node node in graph.Nodes.Where(node => node.IsLeaf)) AddSlot(node);
+        foreach (Node node in _schedule.Groups.SelectMany(group => group.Outputs)) AddSlot(node);
+        _inputSlots = [.. graph.Inputs.Select(input => _slots[input])];
+        Kernel?[] kernels = [.. _schedule.Groups.Select(group => group.Kind == GroupKind.Library || KernelEmitter.Refusal(group) is not null ? null : KernelEmitter.Emit(group))];
+        delegate*<void**, nint*, void>[] compiled = KernelCompiler.Compile([.. kernels.OfType<Kernel>()]);
+        Kernels = [.. kernels.Index().Where(kernel => kernel.Item is not null).Select(kernel => (kernel.Index, kernel.Item!))];
+        _steps = new Step[kernels.Length];
+        int next = 0;
+        for (int i = 0; i < _steps.Length; i++)
+            _steps[i] = kernels[i] is { } kernel ? Bind(_schedule.Groups[i], kernel, compiled[next++]) : Bind(_schedule.Groups[i]);
+    }
+
+    public Schedule Schedule => _schedule;
+    public MemoryPlan Plan { get; }
+
+    /// <summary>The generated kernels and the groups that they compute.</summary>
+    public ImmutableArray<(int Group, Kernel Kernel)> Kernels { get; }
+
+    /// <summary>Launches of generated kernels in a call.</summary>
+    public int KernelCount => Kernels.Length;
+
+    /// <summary>Nodes for which no kernel could be generated.</summary>
+    public int InterpretedNodes => _steps.OfType<InterpretedStep>().Sum(step => step.NodeCount);
+
+    public Tensor[] Run(ReadOnlySpan<Tensor> inputs)
+    {
+        using IDisposable eager = Executor.Use(EagerExecutor.Instance);
+        using var scope = new TensorScope();
+        if (!_frames.TryTake(out Frame? frame)) frame = NewFrame();
+        try
+        {
+            for (int i = 0; i < inputs.Length; i++) frame.Set(_inputSlots[i], inputs[i].ContiguousOrSelf());
+            foreach (Node node in Results()) frame.Set(_slots[node], new Tensor(node.Spec));
+            foreach (Step step in _steps)
+            {
+                WorkerPool.Cancellation.ThrowIfCancellationRequested();
+                step.Run(frame);
+            }
+
+            return [.. _schedule.Outputs.Select(output => scope.Keep(new Operand(_slots[output.Base], output).Viewed(frame)))];
+        }
+        finally
+        {
+            foreach (int slot in _inputSlots) frame.Set(slot, null);
+            foreach (Node node in Results()) frame.Set(_slots[node], null);
+            _frames.Add(frame);
+        }
+    }
+
+    private IEnumerable<Node> Results() => _schedule.Outputs.Select(output => output.Base).Where(node => !node.IsLeaf).Distinct();
+
+    private void AddSlot(Node node) => _slots.Add(node, _slots.Count);
+
+    private Frame NewFrame()
+    {
+        var kept = new Dictionary<int, Tensor>();
+        foreach ((Node node, int slot) in _slots)
+        {
+            if (node.Op is Weight weight) kept.Add(slot, weight.Value);
+            else if (node.Op is Constant constant) kept.Add(slot, constant.Value);
+        }
+
+        return new Frame(_slots.Count, Plan.Bytes, Plan.Placements.Values.ToDictionary(value => _slots[value.Node], value => (value.Offset, value.Node.Spec)), kept);
+    }
+
+    private KernelStep Bind(FusionGroup group, Kernel kernel, delegate*<void**, nint*, void> code)
+    {
+        Node? packed = group.Anchor is null ? null : View.Through(group.Anchor.Inputs[1], _slots.ContainsKey).Base;
+        int[] slots = [.. group.Inputs.Concat(group.Outputs).Select(node => node == packed ? ~_packed.Add(((Weight)node.Op).Value, group.Anchor!.Inputs[1].Shape, Precision(group.Anchor.Op)) : _slots[node])];
+        return new KernelStep(code, slots, [.. kernel.Arguments], _packed);
+    }
+
+    private Step Bind(FusionGroup group)
+    {
+        if (group.Kind != GroupKind.Library) return new InterpretedStep(group.Nodes, Slots(group.Inputs), Slots(group.Outputs));
+        Node node = group.Outputs[0];
+        Operand[] operands = [.. node.Inputs.Select(Operand)];
+        return node.Op is ComputeOp op ? new LibraryStep(op, operands, _slots[node]) : new CopyStep(node.Op, operands[0], _slots[node]);
+    }
+
+    private Operand Operand(Node node)
+    {
+        View view = View.Through(node, _slots.ContainsKey);
+        return new Operand(_slots[view.Base], view);
+    }
+
+    private Dictionary<Node, int> Slots(ImmutableArray<Node> nodes) => nodes.ToDictionary(node => node, node => _slots[node]);
+
+    private static DType Precision(Op op) => op switch
+    {
+        Linear linear => linear.Precision,
+        Conv2d convolution => convolution.Precision,
+        _ => throw new InvalidOperationException($"{op.Name} packs no weight."),
+    };
+}

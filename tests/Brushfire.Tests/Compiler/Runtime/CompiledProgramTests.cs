@@ -1,0 +1,65 @@
+// Scheduled and compiled graphs mean what the interpreter says, whatever the graph, and side by side.
+
+using Brushfire.Compiler.Graphs;
+using Brushfire.Compiler.Runtime;
+using Brushfire.Tensors;
+using Brushfire.Tests.Compiler.Graphs;
+using CsCheck;
+
+namespace Brushfire.Tests.Compiler.Runtime;
+
+public sealed class CompiledProgramTests
+{
+    [Fact]
+    public void Random_graphs_agree_with_the_interpreter() => RandomGraphs.All.Sample(graph =>
+    {
+        Tensor[] inputs = GraphSamples.Inputs(graph);
+        var program = new CompiledProgram(graph);
+        Assert.Equal(0, program.InterpretedNodes);
+        Agree(graph, GraphInterpreter.Run(graph, inputs), program.Run(inputs));
+        Agree(graph, GraphInterpreter.Run(graph, inputs), program.Run(inputs));
+    }, iter: 60);
+
+    [Fact]
+    public void Strided_inputs_are_read_in_their_order()
+    {
+        Graph graph = GraphSamples.Parse("graph f(%x: f32[3,5])\n%1: f32[3,5] = silu(%x)\n%2: f32[3,5] = multiply(%1, %x)\nreturn %2");
+        Tensor transposed = Tensor.Create([5, 3], values =>
+        {
+            for (int i = 0; i < values.Length; i++) values[i] = i - 7;
+        }).Transpose(0, 1);
+        Agree(graph, GraphInterpreter.Run(graph, [transposed]), new CompiledProgram(graph).Run([transposed]));
+    }
+
+    [Fact]
+    public void Calls_run_side_by_side()
+    {
+        Graph graph = GraphSamples.Parse("""
+            graph f(%x: f32[64,32])
+            %w1: f32[32,32] = weight "linear.weight"
+            %1: f32[64,32] = linear(%x, %w1)
+            %2: f32[64,32] = silu(%1)
+            %3: f32[64,32] = softmax(%2)
+            %4: f32[64,32] = multiply(%3, %2)
+            return %4
+            """);
+        var program = new CompiledProgram(graph);
+        Parallel.For(0, 16, i =>
+        {
+            Tensor input = Tensor.Full([64, 32], i / 16f);
+            for (int repeat = 0; repeat < 10; repeat++) Agree(graph, GraphInterpreter.Run(graph, [input]), program.Run([input]));
+        });
+    }
+
+    private static void Agree(Graph graph, Tensor[] expected, Tensor[] got)
+    {
+        Assert.Equal(expected.Length, got.Length);
+        foreach ((Tensor a, Tensor b) in expected.Zip(got))
+        {
+            float[] left = a.ToArray<float>(), right = b.ToArray<float>();
+            Assert.Equal(a.Shape, b.Shape);
+            float largest = Math.Max(1e-6f, left.Max(Math.Abs));
+            for (int i = 0; i < left.Length; i++) Assert.True(Math.Abs(left[i] - right[i]) <= 2e-5f * largest, $"element {i}: {left[i]} and {right[i]} of\n{graph}");
+        }
+    }
+}
