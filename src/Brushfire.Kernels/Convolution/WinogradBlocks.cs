@@ -10,7 +10,7 @@ internal readonly struct WinogradBlocks
     private const long ChunkBytes = 8 << 20;
 
     // A line of padding between streams that are written side by side, so that they do not share sets of a cache.
-    private const int Padding = 16;
+    public const int Padding = 16;
 
     private readonly int _tilesX, _tilesY, _outputs, _together;
 
@@ -22,7 +22,7 @@ internal readonly struct WinogradBlocks
         Positions = (outputs + 2) * (outputs + 2);
         Tiles = checked(shape.Batch * _tilesX * _tilesY);
         (Channels, OutputPanels) = (shape.Channels, Blocks.Count(shape.OutputChannels, nr));
-        KC = Blocks.RoundUp(Blocks.Count(Channels, Blocks.Count(Channels, MaxKC)), 2);
+        KC = Blocks.RoundUp(Math.Min(Channels, Blocks.RoundUp(Blocks.Count(Channels, Blocks.Count(Channels, MaxKC)), 16)), 2);
         KBlocks = Blocks.Count(Channels, KC);
         long panelBytes = (long)Positions * mr * Channels * sizeof(float) / together;
         int panels = Blocks.Count(Tiles, mr), blockPanels = Math.Max(1, MaxBlockTiles / mr);

@@ -1,6 +1,7 @@
 // The input of a Winograd convolution, transformed and packed: V = Bᵀ d B for each tile and channel, as panels of MR tiles
-// for each position, which is what the register tile reads. Columns of pixels are transformed on their way from the image
-// (neighbouring tiles share two columns), then rows tile by tile, sixteen channels at a time, all in the first-level cache.
+// for each position, which is what the register tile reads. Columns of pixels are transformed on their way from the image,
+// all channels of the block at once, so that the image is read in few long streams (neighbouring tiles share two columns);
+// then rows tile by tile, sixteen channels at a time, into a buffer in the first-level cache that is packed from there.
 
 using System.Runtime.CompilerServices;
 
@@ -9,7 +10,7 @@ namespace Brushfire.Kernels;
 /// <summary>An item is a panel of tiles and a block of channels.</summary>
 internal unsafe struct WinogradInput<TTransform, TOperands, TPrologue> : IWork where TTransform : struct, IWinogradTransform where TOperands : struct, IOperands where TPrologue : struct, IPrologue
 {
-    // Channels that are taken through both transforms at once: one cache line of a pixel.
+    // Channels whose rows are transformed and packed at once: the tiles of MR x Positions lines stay in the nearest cache.
     private const int Stretch = 16;
 
     public ConvolutionShape Shape;
@@ -28,64 +29,57 @@ internal unsafe struct WinogradInput<TTransform, TOperands, TPrologue> : IWork w
         if (start >= end) return;
         float* to = Transformed + block * Blocks.InputBlockStride + (nint)panel * channels * Blocks.MR / TOperands.Together;
 
-        // columns: [Inputs, pixels of MR tiles, Stretch]; tiles: [MR, Positions, Stretch]
-        int width = Blocks.MR * TTransform.Outputs + 2;
-        float* columns = stackalloc float[TTransform.Inputs * width * Stretch + Blocks.MR * Blocks.Positions * Stretch];
-        float* tiles = columns + TTransform.Inputs * width * Stretch;
+        // columns: [Inputs, pixels, channels]; staged: [Inputs, channels]; tiles: [MR, Positions, Stretch]
+        int stride = Kernels.Blocks.RoundUp(channels, Stretch) + WinogradBlocks.Padding, line = Blocks.MR * TTransform.Inputs * stride;
+        float* columns = (float*)Scratch.Take((TTransform.Inputs * (line + stride) + Blocks.MR * Blocks.Positions * Stretch) * sizeof(float));
+        float* staged = columns + TTransform.Inputs * line, tiles = staged + TTransform.Inputs * stride;
+        float** tileColumns = stackalloc float*[8];
+        float* next = columns;
+        TileRun run;
+        for (int tile = start; tile < end; tile += run.Tiles)
+        {
+            run = Blocks.Run(tile, end);
+            int pixels = run.Tiles * TTransform.Outputs + 2;
+            for (int i = 0; i < pixels; i++) TransformColumn<TSimd, TVector>(run, i, channel, channels, staged, stride, next + i * stride, line);
+            for (int i = 0; i < run.Tiles; i++) tileColumns[tile - start + i] = next + i * TTransform.Outputs * stride;
+            next += pixels * stride;
+        }
+
         for (int done = 0; done < channels; done += Stretch, to += Stretch * Blocks.MR / TOperands.Together)
         {
             int count = Math.Min(Stretch, channels - done);
-            TileRun run;
-            for (int tile = start; tile < end; tile += run.Tiles)
-            {
-                run = Blocks.Run(tile, end);
-                TransformColumns<TSimd, TVector>(run, channel + done, count, columns, width * Stretch);
-                for (int i = 0; i < run.Tiles; i++)
-                    TransformRows<TSimd, TVector>(columns + i * TTransform.Outputs * Stretch, width * Stretch, count, tiles + (tile - start + i) * Blocks.Positions * Stretch);
-            }
-
+            for (int r = 0; r < end - start; r++) TransformRows<TSimd, TVector>(tileColumns[r] + done, stride, line, count, tiles + r * Blocks.Positions * Stretch);
             Pack<TSimd, TVector>(tiles, end - start, count, to);
         }
     }
 
-    private readonly void TransformColumns<TSimd, TVector>(TileRun run, int channel, int count, float* columns, nint rowStride) where TSimd : struct, ISimd<TVector> where TVector : struct
+    // Column x of the tiles' pixels; pixels beyond the border are zeros.
+    private readonly void TransformColumn<TSimd, TVector>(TileRun run, int x, int channel, int channels, float* staged, nint stageStride, float* column, nint line) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
-        int y = run.Y - Shape.Top, x = run.X - Shape.Left;
-        bool inside = typeof(TPrologue) == typeof(NoPrologue) && y >= 0 && y + TTransform.Inputs <= Shape.Height;
-        nint lineStride = (nint)Shape.Width * Shape.Channels;
-        float* staged = stackalloc float[6 * Stretch];
-        for (int end = x + run.Tiles * TTransform.Outputs + 2; x < end; x++, columns += Stretch)
+        int inputY = run.Y - Shape.Top, inputX = run.X - Shape.Left + x;
+        if ((uint)inputX >= (uint)Shape.Width)
         {
-            if ((uint)x >= (uint)Shape.Width)
-            {
-                for (int i = 0; i < TTransform.Inputs; i++) new Span<float>(columns + i * rowStride, count).Clear();
-                continue;
-            }
-
-            nint pixel = ((nint)run.Image * Shape.Height + y) * Shape.Width + x;
-            float* from = Input + pixel * Shape.Channels + channel;
-            if (inside)
-            {
-                TransformColumn<TSimd, TVector>(from, lineStride, count, columns, rowStride);
-                continue;
-            }
-
-            for (int i = 0; i < TTransform.Inputs; i++)
-            {
-                float* row = staged + i * Stretch;
-                if ((uint)(y + i) < (uint)Shape.Height) Apply<TSimd, TVector>(from + i * lineStride, pixel + (nint)i * Shape.Width, channel, count, row);
-                else new Span<float>(row, count).Clear();
-            }
-
-            TransformColumn<TSimd, TVector>(staged, Stretch, count, columns, rowStride);
+            for (int i = 0; i < TTransform.Inputs; i++) new Span<float>(column + i * line, channels).Clear();
+            return;
         }
-    }
 
-    private static void TransformColumn<TSimd, TVector>(float* from, nint lineStride, int count, float* column, nint rowStride) where TSimd : struct, ISimd<TVector> where TVector : struct
-    {
+        nint pixel = ((nint)run.Image * Shape.Height + inputY) * Shape.Width + inputX, lineStride = (nint)Shape.Width * Shape.Channels;
+        float* from = Input + pixel * Shape.Channels + channel;
+        if (typeof(TPrologue) != typeof(NoPrologue) || inputY < 0 || inputY + TTransform.Inputs > Shape.Height)
+        {
+            for (int i = 0; i < TTransform.Inputs; i++, inputY++)
+            {
+                if ((uint)inputY < (uint)Shape.Height) Apply<TSimd, TVector>(from + i * lineStride, pixel + (nint)i * Shape.Width, channel, channels, staged + i * stageStride);
+                else new Span<float>(staged + i * stageStride, channels).Clear();
+            }
+
+            from = staged;
+            lineStride = stageStride;
+        }
+
         int c = 0;
-        for (; c + TSimd.Count <= count; c += TSimd.Count) TTransform.Input<TSimd, TVector>(from + c, lineStride, column + c, rowStride);
-        for (; c < count; c++) TTransform.Input<SimdScalar, float>(from + c, lineStride, column + c, rowStride);
+        for (; c + TSimd.Count <= channels; c += TSimd.Count) TTransform.Input<TSimd, TVector>(from + c, lineStride, column + c, line);
+        for (; c < channels; c++) TTransform.Input<SimdScalar, float>(from + c, lineStride, column + c, line);
     }
 
     private readonly void Apply<TSimd, TVector>(float* from, nint pixel, int channel, int count, float* to) where TSimd : struct, ISimd<TVector> where TVector : struct
@@ -97,10 +91,10 @@ internal unsafe struct WinogradInput<TTransform, TOperands, TPrologue> : IWork w
     }
 
     // Lanes beyond the channels hold what the buffer held: they are not packed.
-    private static void TransformRows<TSimd, TVector>(float* columns, nint rowStride, int count, float* tile) where TSimd : struct, ISimd<TVector> where TVector : struct
+    private static void TransformRows<TSimd, TVector>(float* columns, nint stride, nint line, int count, float* tile) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
-        for (int i = 0; i < TTransform.Inputs; i++, columns += rowStride, tile += TTransform.Inputs * Stretch)
-            for (int c = 0; c < count; c += TSimd.Count) TTransform.Input<TSimd, TVector>(columns + c, Stretch, tile + c, Stretch);
+        for (int i = 0; i < TTransform.Inputs; i++, columns += line, tile += TTransform.Inputs * Stretch)
+            for (int c = 0; c < count; c += TSimd.Count) TTransform.Input<TSimd, TVector>(columns + c, stride, tile + c, Stretch);
     }
 
     private readonly void Pack<TSimd, TVector>(float* tiles, int used, int count, float* to) where TSimd : struct, ISimd<TVector> where TVector : struct
