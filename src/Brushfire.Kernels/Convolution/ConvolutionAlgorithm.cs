@@ -18,11 +18,20 @@ public static class ConvolutionAlgorithms
     /// </summary>
     public static ConvolutionAlgorithm Choose(in ConvolutionShape shape, ElementKind filter)
     {
-        if (shape is not { KernelHeight: 3, KernelWidth: 3, StrideY: 1, StrideX: 1 }) return ConvolutionAlgorithm.Direct;
+        if (shape is not { KernelHeight: 3, KernelWidth: 3, StrideY: 1, StrideX: 1, Channels: > 0 }) return ConvolutionAlgorithm.Direct;
         if (filter == ElementKind.BFloat16 && shape.Channels % 2 != 0) return ConvolutionAlgorithm.Direct; // pairs reach across taps
         if (s_forced is { } forced) return forced;
         if (Math.Min(shape.Channels, shape.OutputChannels) < MinChannels) return ConvolutionAlgorithm.Direct;
-        return filter == ElementKind.BFloat16 && BFloat16Kernels.IsNative ? ConvolutionAlgorithm.Winograd2 : ConvolutionAlgorithm.Winograd4;
+        if (filter == ElementKind.BFloat16 && BFloat16Kernels.IsNative) return ConvolutionAlgorithm.Winograd2;
+        return HalvesProducts(shape) ? ConvolutionAlgorithm.Winograd4 : ConvolutionAlgorithm.Direct;
+    }
+
+    // Products of whole register tiles, by input and output channel: few or narrow images fill tiles of 4x4 pixels badly.
+    private static bool HalvesProducts(in ConvolutionShape shape)
+    {
+        int rows = Tiling.CurrentRows, pixels = checked(shape.Batch * shape.OutputHeight * shape.OutputWidth);
+        int tiles = shape.Batch * Blocks.Count(shape.OutputHeight, WinogradF4.Outputs) * Blocks.Count(shape.OutputWidth, WinogradF4.Outputs);
+        return 2L * 36 * Blocks.RoundUp(tiles, rows) <= 9L * Blocks.RoundUp(pixels, rows);
     }
 
     internal static ConvolutionAlgorithm Parse(string text) => text.ToLowerInvariant() switch
