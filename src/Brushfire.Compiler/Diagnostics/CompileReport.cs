@@ -3,6 +3,7 @@
 using System.Globalization;
 using System.Text;
 using Brushfire.Compiler.Graphs;
+using Brushfire.Compiler.Passes;
 
 namespace Brushfire.Compiler.Diagnostics;
 
@@ -11,15 +12,14 @@ namespace Brushfire.Compiler.Diagnostics;
 /// <param name="Time">What it took, verification apart.</param>
 /// <param name="NodesBefore">Nodes that compute something, before it.</param>
 /// <param name="NodesAfter">The same, after it.</param>
-/// <param name="BytesBefore">Bytes that those nodes' results fill.</param>
+/// <param name="BytesBefore">Bytes that those nodes read and write if each is a kernel of its own.</param>
 /// <param name="BytesAfter">The same, after it.</param>
 public sealed record StageReport(string Name, TimeSpan Time, int NodesBefore, int NodesAfter, long BytesBefore, long BytesAfter)
 {
     internal static StageReport Of(string name, TimeSpan time, Graph before, Graph after) =>
-        new(name, time, Nodes(before), Nodes(after), Bytes(before), Bytes(after));
+        Of(name, time, GraphCost.Of(before), GraphCost.Of(after));
 
-    private static int Nodes(Graph graph) => graph.Nodes.Count(node => !node.IsLeaf);
-    private static long Bytes(Graph graph) => graph.Nodes.Where(node => !node.IsLeaf).Sum(node => node.Spec.Bytes);
+    private static StageReport Of(string name, TimeSpan time, GraphCost before, GraphCost after) => new(name, time, before.Nodes, after.Nodes, before.Bytes, after.Bytes);
 }
 
 /// <summary>A program that was made of a graph, or of a part of it.</summary>
@@ -59,7 +59,7 @@ public sealed record CompileReport(string Function, Graph Graph, Graph Final, IR
     /// <summary>A table in Markdown.</summary>
     public override string ToString()
     {
-        var text = new StringBuilder($"# {Function}\n\n| stage | nodes before | after | MB of results before | after | ms |\n| --- | --: | --: | --: | --: | --: |\n");
+        var text = new StringBuilder($"# {Function}\n\n| stage | nodes before | after | MB of traffic before | after | ms |\n| --- | --: | --: | --: | --: | --: |\n");
         foreach (StageReport stage in Stages)
             text.Append(CultureInfo.InvariantCulture, $"| {stage.Name} | {stage.NodesBefore} | {stage.NodesAfter} | {stage.BytesBefore / 1e6:F2} | {stage.BytesAfter / 1e6:F2} | {stage.Time.TotalMilliseconds:F2} |\n");
         foreach (ProgramReport program in Programs) text.Append($"\n{program}\n");

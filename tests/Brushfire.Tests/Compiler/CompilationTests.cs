@@ -44,7 +44,7 @@ public sealed class CompilationTests
         using var folder = new TempFolder();
         Run(s_settings with { Dump = folder.Path });
         string dump = Path.Combine(folder.Path, "f-1");
-        Assert.Equal(["00-captured.graph", "02-gelu-for-silu.graph", "report.md"], Directory.GetFiles(dump).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["00-captured.graph", "02-gelu-for-silu.graph", "memory.txt", "report.md", "schedule.txt"], Directory.GetFiles(dump).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal(Text, File.ReadAllText(Path.Combine(dump, "00-captured.graph")));
 
         File.WriteAllText(Path.Combine(dump, "02-gelu-for-silu.graph"), Text.Replace("silu", "tanh", StringComparison.Ordinal));

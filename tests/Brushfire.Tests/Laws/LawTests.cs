@@ -16,7 +16,7 @@ public sealed partial class LawTests
     {
         ["Brushfire.Kernels"] = ([], ["Iced"]),
         ["Brushfire.Tensors"] = (["Brushfire.Kernels"], []),
-        ["Brushfire.Compiler"] = (["Brushfire.Tensors"], []),
+        ["Brushfire.Compiler"] = (["Brushfire.Tensors"], ["Microsoft.CodeAnalysis.CSharp"]),
         ["Brushfire.Models"] = (["Brushfire.Tensors"], ["Microsoft.ML.Tokenizers"]),
         ["Brushfire.Diffusion"] = (["Brushfire.Compiler", "Brushfire.Models"], []),
         ["Brushfire.Bench"] = (["Brushfire.Diffusion"], []),
@@ -39,13 +39,13 @@ public sealed partial class LawTests
     }
 
     [Fact]
-    public void Unsafe_code_stays_in_kernels_storage_and_what_measures_them()
+    public void Unsafe_code_stays_in_kernels_storage_and_what_generates_and_calls_kernels()
     {
         foreach (string path in Repository.Sources("src"))
         {
-            string folder = Path.GetRelativePath(Path.Combine(Repository.Root, "src"), path).Split(Path.DirectorySeparatorChar)[0];
-            if (folder is "Brushfire.Kernels" or "Brushfire.Tensors") continue;
-            Assert.False(Unsafe().IsMatch(File.ReadAllText(path)), $"{path} has unsafe code; it belongs in Brushfire.Kernels or Brushfire.Tensors.");
+            string[] folders = Path.GetRelativePath(Path.Combine(Repository.Root, "src"), path).Split(Path.DirectorySeparatorChar);
+            if (folders is ["Brushfire.Kernels" or "Brushfire.Tensors", ..] or ["Brushfire.Compiler", "Loops" or "Emission" or "Runtime", ..]) continue;
+            Assert.False(Unsafe().IsMatch(File.ReadAllText(path)), $"{path} has unsafe code; it belongs in Brushfire.Kernels, Brushfire.Tensors, or what generates and calls kernels.");
         }
     }
 

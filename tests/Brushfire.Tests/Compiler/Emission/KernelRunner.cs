@@ -3,6 +3,7 @@
 using System.Collections.Immutable;
 using Brushfire.Compiler.Emission;
 using Brushfire.Compiler.Graphs;
+using Brushfire.Compiler.Loops;
 using Brushfire.Compiler.Scheduling;
 using Brushfire.Kernels;
 using Brushfire.Tensors;
@@ -35,11 +36,15 @@ internal static unsafe class KernelRunner
         using var scope = new TensorScope();
         Tensor[] inputs = GraphSamples.Inputs(graph);
         Tensor[] expected = GraphInterpreter.Run(graph, inputs);
-        Tensor[] actual = Run(group, graph, inputs, KernelCompiler.Compile([kernel])[0], kernel.Arguments);
+        Tensor[] actual = Run(group, graph, inputs, kernel);
         for (int i = 0; i < expected.Length; i++) Close.Relative(expected[i].ToArray(), actual[i].ToArray(), tolerance, $"{graph.Outputs[i]}\n{kernel.Source}\n");
+        if (group.Kind == GroupKind.Contraction) return;
+        Tensor[] interpreted = Run(group, graph, inputs, kernel: null);
+        for (int i = 0; i < expected.Length; i++) Close.Relative(expected[i].ToArray(), interpreted[i].ToArray(), tolerance, $"loops of {graph.Outputs[i]}");
     }
 
-    private static Tensor[] Run(FusionGroup group, Graph graph, Tensor[] inputs, delegate*<void**, nint*, void> function, ImmutableArray<nint> arguments)
+    // Without a kernel, by the loop interpreter.
+    private static Tensor[] Run(FusionGroup group, Graph graph, Tensor[] inputs, Kernel? kernel)
     {
         var pointers = new List<nint>();
         Tensor? right = null;
@@ -61,7 +66,12 @@ internal static unsafe class KernelRunner
 
         Tensor[] outputs = [.. group.Outputs.Select(output => Tensor.Full(output.Shape, float.NaN))];
         foreach (Tensor output in outputs) pointers.Add((nint)output.Pointer);
-        fixed (nint* addresses = pointers.ToArray(), numbers = arguments.ToArray()) function((void**)addresses, numbers);
+        fixed (nint* addresses = pointers.ToArray(), numbers = kernel?.Arguments.ToArray())
+        {
+            if (kernel is null) LoopInterpreter.Run(group, (void**)addresses);
+            else KernelCompiler.Compile([kernel])[0]((void**)addresses, numbers);
+        }
+
         return outputs;
     }
 
