@@ -1,5 +1,5 @@
 // Measures every distinct unit of work of the models on its own. The units are found by following the models' code, not
-// listed by hand. The peak is measured before and after, the bandwidth beside each unit that is bound by memory.
+// listed by hand. The precision's own peak is measured before and after, the bandwidth beside each unit that is bound by memory.
 
 using Brushfire.Kernels;
 using Brushfire.Tensors;
@@ -11,6 +11,9 @@ public sealed record KernelBenchmarkOptions
 {
     /// <summary>Takes only units whose part, group, name or shapes contain this text.</summary>
     public string Filter { get; init; } = "";
+
+    /// <summary>What products are computed in.</summary>
+    public DType Precision { get; init; } = DType.Float32;
 
     /// <summary>The attention kernel to use; null leaves the choice to the sizes.</summary>
     public AttentionBackend? Attention { get; init; }
@@ -37,20 +40,24 @@ public sealed class KernelBenchmark
     public KernelBenchmark(KernelBenchmarkOptions options)
     {
         _options = options;
-        Cases = [.. FindCases().Where(one => one.Contains(options.Filter))];
+        Cases = [.. FindCases(options.Precision).Where(one => one.Contains(options.Filter))];
         if (Cases.Count == 0) throw new BrushfireException($"No kernel's part, group, name or shapes contain '{options.Filter}'.");
     }
 
     public IReadOnlyList<KernelCase> Cases { get; }
 
     /// <summary>The units of SD1.5: the U-Net at 64x64 latents and batch 2, the VAE's decoder to 512x512 pixels, CLIP on one text; and of SD2.1 the self-attention at the same size.</summary>
-    public static IReadOnlyList<KernelCase> FindCases() =>
-    [
-        .. Distinct(ModelPart.Title(PartKind.UNet), ModelPart.Open("sd15", PartKind.UNet, latentSize: (64, 64))),
-        .. Distinct(ModelPart.Title(PartKind.Vae), ModelPart.Open("sd15", PartKind.Vae, latentSize: (64, 64))),
-        .. Distinct(ModelPart.Title(PartKind.Text), ModelPart.Open("sd15", PartKind.Text)),
-        .. Distinct("SD2.1", ModelPart.Open("sd21", PartKind.UNet, latentSize: (64, 64))).Where(one => one.Group.StartsWith("self-attention", StringComparison.Ordinal)),
-    ];
+    public static IReadOnlyList<KernelCase> FindCases(DType precision = DType.Float32)
+    {
+        using IDisposable inUse = Autocast.Use(precision);
+        return
+        [
+            .. Distinct(ModelPart.Title(PartKind.UNet), ModelPart.Open("sd15", PartKind.UNet, latentSize: (64, 64))),
+            .. Distinct(ModelPart.Title(PartKind.Vae), ModelPart.Open("sd15", PartKind.Vae, latentSize: (64, 64))),
+            .. Distinct(ModelPart.Title(PartKind.Text), ModelPart.Open("sd15", PartKind.Text)),
+            .. Distinct("SD2.1", ModelPart.Open("sd21", PartKind.UNet, latentSize: (64, 64))).Where(one => one.Group.StartsWith("self-attention", StringComparison.Ordinal)),
+        ];
+    }
 
     /// <summary>The distinct units of a part, in order of first occurrence.</summary>
     public static IEnumerable<KernelCase> Distinct(string name, ModelPart part) =>
@@ -59,7 +66,8 @@ public sealed class KernelBenchmark
     /// <param name="told">Is told the number of measured units.</param>
     public KernelReport Run(Action<int>? told = null)
     {
-        MachinePeak before = MachinePeak.Measure();
+        ElementKind element = _options.Precision == DType.BFloat16 ? ElementKind.BFloat16 : ElementKind.Float32;
+        MachinePeak before = MachinePeak.Measure(element);
         var rows = new List<KernelRow>();
         using (_options.Attention is { } backend ? AttentionBackends.Allow(backend) : null)
         {
@@ -70,7 +78,7 @@ public sealed class KernelBenchmark
             }
         }
 
-        return new KernelReport { Options = _options, Rows = rows, Peaks = new Peaks(before, MachinePeak.Measure()) };
+        return new KernelReport { Options = _options, Rows = rows, Peaks = new Peaks(before, MachinePeak.Measure(element)) };
     }
 
     private KernelRow Measure(KernelCase one)

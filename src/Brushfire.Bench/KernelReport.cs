@@ -45,7 +45,7 @@ public sealed record KernelReport
     public JsonObject ToJson() => new()
     {
         ["benchmark"] = "kernels",
-        ["precision"] = "fp32",
+        ["precision"] = StepReport.Name(Options.Precision),
         ["filter"] = Options.Filter,
         ["attention"] = Options.Attention is { } backend ? StepReport.Name(backend) : "auto",
         ["processor"] = Machine.Current.Processor,
@@ -63,7 +63,7 @@ public sealed record KernelReport
 
     public IEnumerable<string> ToLines()
     {
-        yield return $"{Machine.Current.Processor}, {Isas.Current}, {WorkerPool.Threads} threads, float32, attention {(Options.Attention is { } backend ? StepReport.Name(backend) : "auto")}";
+        yield return $"{Machine.Current.Processor}, {Isas.Current}, {WorkerPool.Threads} threads, {StepReport.Name(Options.Precision)}, attention {(Options.Attention is { } backend ? StepReport.Name(backend) : "auto")}";
         foreach (string line in Peaks.ToLines()) yield return line;
         if (Peaks.Invalid is { } reason) yield return $"INVALID: {reason}";
     }

@@ -16,6 +16,9 @@ public sealed record StepBenchmarkOptions
     public PartKind Part { get; init; } = PartKind.UNet;
     public AttentionCode Code { get; init; } = AttentionCode.Optimized;
 
+    /// <summary>What products are computed in. The limit is that of float32 in any precision.</summary>
+    public DType Precision { get; init; } = DType.Float32;
+
     /// <summary>The attention kernel to use; null leaves the choice to the sizes.</summary>
     public AttentionBackend? Attention { get; init; }
 
@@ -57,6 +60,7 @@ public sealed class StepBenchmark
         Allocator.ResetPeak();
         double[] seconds = new double[_options.Repeats];
         var traces = new List<OpTrace>();
+        using (Autocast.Use(_options.Precision))
         using (_options.Attention is { } backend ? AttentionBackends.Allow(backend) : null)
         {
             for (int i = 0; i <= _options.Repeats; i++)

@@ -2,6 +2,7 @@
 
 using System.Text.Json.Nodes;
 using Brushfire.Kernels;
+using Brushfire.Tensors;
 
 namespace Brushfire.Bench;
 
@@ -41,7 +42,7 @@ public sealed record StepReport
         ["part"] = ModelPart.Name(Options.Part),
         ["code"] = Options.Code.ToString().ToLowerInvariant(),
         ["attention"] = Options.Attention is { } backend ? Name(backend) : "auto",
-        ["precision"] = "fp32",
+        ["precision"] = Name(Options.Precision),
         ["batchSize"] = Options.BatchSize,
         ["latentWidth"] = Options.LatentSize?.Width,
         ["latentHeight"] = Options.LatentSize?.Height,
@@ -75,7 +76,7 @@ public sealed record StepReport
     public IEnumerable<string> ToLines()
     {
         string size = Options.LatentSize is { } latents ? $", latents {latents.Width}x{latents.Height}" : "", tokens = Tokens is { } count ? $", {count} tokens" : "";
-        yield return $"{Options.Model}, {ModelPart.Title(Options.Part)}, {Options.Code} code, attention {(Options.Attention is { } backend ? Name(backend) : "auto")}, float32: batch {Options.BatchSize}{size}{tokens}";
+        yield return $"{Options.Model}, {ModelPart.Title(Options.Part)}, {Options.Code} code, attention {(Options.Attention is { } backend ? Name(backend) : "auto")}, {Name(Options.Precision)}: batch {Options.BatchSize}{size}{tokens}";
         yield return $"{Machine.Current.Processor}, {Isas.Current}, {WorkerPool.Threads} threads";
         yield return $"step              median {MedianSeconds:F3} s, minimum {Seconds.Min():F3} s, maximum {Seconds.Max():F3} s of {Seconds.Count}";
         yield return $"direct work       {Work.Total / 1e9:F1} GFLOP: convolution {Work.Convolution / 1e9:F1}, 1x1 {Work.PointConvolution / 1e9:F1}, linear {Work.Linear / 1e9:F1}, attention {Work.Attention / 1e9:F1}";
@@ -85,6 +86,9 @@ public sealed record StepReport
         yield return $"resident memory   {PeakResidentBytes / 1e9:F2} GB at most without file-backed pages ({ResidentMemory.How})";
         if (Invalid is { } reason) yield return $"INVALID: {reason}";
     }
+
+    /// <summary>As on the command line.</summary>
+    public static string Name(DType precision) => precision == DType.BFloat16 ? "bf16" : "fp32";
 
     /// <summary>As on the command line.</summary>
     public static string Name(AttentionBackend backend) => backend switch

@@ -27,9 +27,6 @@ internal static class Choices
     public static DType ReadPrecision(this OptionValues values, Option<string?> option) =>
         values.Choice(option, ("fp32", DType.Float32), ("bf16", DType.BFloat16));
 
-    /// <summary>The name that <see cref="ReadPrecision"/> reads.</summary>
-    public static string Name(DType precision) => precision == DType.BFloat16 ? "bf16" : "fp32";
-
     /// <summary>Sets the threads that kernels use, where the option is there.</summary>
     public static void SetThreads(this OptionValues values, Option<string?> option)
     {

@@ -77,7 +77,7 @@ internal sealed class GenerateRun(DiffusionPipeline pipeline, GenerateSettings s
             Seed = seed,
             Size = (image.Width, image.Height),
             Model = settings.Model,
-            Others = [("Spacing", _request.Spacing!), ("RNG", _request.NoiseGenerator), ("Code", CodeName), ("Attention", AttentionName), ("Precision", Choices.Name(_request.Precision)), ("Version", $"brushfire {Version}")],
+            Others = [("Spacing", _request.Spacing!), ("RNG", _request.NoiseGenerator), ("Code", CodeName), ("Attention", AttentionName), ("Precision", StepReport.Name(_request.Precision)), ("Version", $"brushfire {Version}")],
         };
         ImageFile.Write(path, image, parameters.Format(), cancellation);
         _pictures.Add(new Picture(path, prompt, seed));
@@ -111,7 +111,7 @@ internal sealed class GenerateRun(DiffusionPipeline pipeline, GenerateSettings s
             ["batch"] = _request.BatchSize,
             ["code"] = CodeName,
             ["attention"] = AttentionName,
-            ["precision"] = Choices.Name(_request.Precision),
+            ["precision"] = StepReport.Name(_request.Precision),
             ["threads"] = WorkerPool.Threads,
         },
         ["seconds"] = new JsonObject

@@ -9,11 +9,12 @@ namespace Brushfire.Cli.Commands;
 
 internal sealed class KernelBenchmarkCommand : ProgramCommand
 {
-    private readonly Option<string?> _filter, _attention, _repeat, _isa, _threads, _json;
+    private readonly Option<string?> _filter, _precision, _attention, _repeat, _isa, _threads, _json;
 
     public KernelBenchmarkCommand() : base("kernels", "Times every kernel on each distinct shape of the models against the machine's peaks.")
     {
         _filter = AddOption("--filter", "TEXT", "only kernels whose part, group, op or shapes contain the text");
+        _precision = AddOption("--precision", Choices.Precision, "what products are computed in [default: fp32]");
         _attention = AddOption("--attention", Choices.Attention, "which attention kernel [default: auto]");
         _repeat = AddOption("--repeat", "N", "measurements of each kernel [default: 5]");
         _isa = AddOption("--isa", Choices.Isa, "instruction set [default: the best one here]");
@@ -27,6 +28,7 @@ internal sealed class KernelBenchmarkCommand : ProgramCommand
         KernelBenchmarkOptions options = defaults with
         {
             Filter = values[_filter] ?? defaults.Filter,
+            Precision = values.ReadPrecision(_precision),
             Attention = values.ReadBackend(_attention),
             Repeats = values.Whole(_repeat, 1, 1000) ?? defaults.Repeats,
         };

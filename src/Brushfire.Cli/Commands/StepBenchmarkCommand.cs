@@ -9,7 +9,7 @@ namespace Brushfire.Cli.Commands;
 
 internal sealed class StepBenchmarkCommand : ProgramCommand
 {
-    private readonly Option<string?> _model, _part, _code, _attention, _size, _batch, _repeat, _isa, _threads, _json;
+    private readonly Option<string?> _model, _part, _code, _precision, _attention, _size, _batch, _repeat, _isa, _threads, _json;
     private readonly Option<bool> _byOp;
 
     public StepBenchmarkCommand() : base("step", "Times guidance steps of a model's U-Net, or evaluations of another part, against the machine's peak.")
@@ -17,6 +17,7 @@ internal sealed class StepBenchmarkCommand : ProgramCommand
         _model = AddOption("--model", "NAME|PATH", "catalogue name (sd15, sd21, emoji), model folder or checkpoint [default: sd15]");
         _part = AddOption("--part", "unet|vae|text", "U-Net, the VAE's decoder, or text encoder [default: unet]");
         _code = AddOption("--code", Choices.Code, "how attention is written [default: optimized]");
+        _precision = AddOption("--precision", Choices.Precision, "what products are computed in [default: fp32]");
         _attention = AddOption("--attention", Choices.Attention, "which attention kernel [default: auto]");
         _size = AddOption("--size", "WxH", "size of the latents [default: as the model was trained]");
         _batch = AddOption("--batch", "N", "latents or texts in one evaluation [default: 2 for the U-Net, one picture with guidance; else 1]");
@@ -35,6 +36,7 @@ internal sealed class StepBenchmarkCommand : ProgramCommand
             Model = values[_model] ?? defaults.Model,
             Part = values.Choice(_part, [.. Enum.GetValues<PartKind>().Select(part => (ModelPart.Name(part), part))]),
             Code = values.ReadCode(_code),
+            Precision = values.ReadPrecision(_precision),
             Attention = values.ReadBackend(_attention),
             LatentSize = ReadSize(values),
             BatchSize = values.Whole(_batch, 1, 64),

@@ -7,7 +7,7 @@ namespace Brushfire.Tests.Bench;
 
 public sealed class KernelBenchmarkTests
 {
-    private static readonly Lazy<IReadOnlyList<KernelCase>> s_cases = new(KernelBenchmark.FindCases);
+    private static readonly Lazy<IReadOnlyList<KernelCase>> s_cases = new(() => KernelBenchmark.FindCases());
 
     // Published work of one evaluation in GFLOP: two of the U-Net, a decoded picture, one text of CLIP.
     [Theory]
@@ -53,4 +53,14 @@ public sealed class KernelBenchmarkTests
     [Fact]
     public void A_filter_without_a_match_is_refused() =>
         Assert.Contains("'4x4 convolutions'", Assert.Throws<BrushfireException>(() => new KernelBenchmark(new KernelBenchmarkOptions { Filter = "4x4 convolutions" })).Message);
+
+    // The same kernels as often; only contractions know their precision.
+    [Fact]
+    public void In_bf16_the_cases_are_the_same_ones_with_other_products()
+    {
+        IReadOnlyList<KernelCase> lowered = KernelBenchmark.FindCases(DType.BFloat16);
+        Assert.Equal(s_cases.Value.Select(one => (one.Part, one.Group, one.Unit.Shapes, one.Count)), lowered.Select(one => (one.Part, one.Group, one.Unit.Shapes, one.Count)));
+        foreach ((KernelCase one, KernelCase other) in s_cases.Value.Zip(lowered)) Assert.Equal(one.Unit.Operations == 0, one.Unit.Key == other.Unit.Key);
+        Assert.Equal(DType.Float32, Autocast.Current);
+    }
 }

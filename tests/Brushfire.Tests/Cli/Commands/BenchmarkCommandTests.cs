@@ -21,11 +21,12 @@ public sealed class BenchmarkCommandTests
     {
         using var folder = new TempFolder();
         string file = folder["step.json"];
-        ProgramRun run = Measure("benchmark", "step", "--model", "emoji", "--part", "vae", "--by-op", "--repeat", "2", "--threads", "1", "--json", file);
+        ProgramRun run = Measure("benchmark", "step", "--model", "emoji", "--part", "vae", "--by-op", "--precision", "bf16", "--repeat", "2", "--threads", "1", "--json", file);
         Assert.Contains("| group ", run.Data);
         Assert.Contains("| linear", run.Data);
         Assert.Contains("ratio to limit", run.Data);
         JsonObject json = JsonNode.Parse(File.ReadAllText(file))!.AsObject();
+        Assert.Equal("bf16", json["precision"]!.GetValue<string>());
         Assert.Equal("vae", json["part"]!.GetValue<string>());
         Assert.Equal(1, json["threads"]!.GetValue<int>());
         Assert.Equal(2, json["seconds"]!.AsArray().Count);
@@ -54,6 +55,7 @@ public sealed class BenchmarkCommandTests
     [InlineData("kernels --repeat 0", "--repeat is '0' and must be a whole number from 1 to 1000")]
     [InlineData("kernels --isa sse", "--isa is 'sse' and must be one of portable, avx2, avx512")]
     [InlineData("kernels --json no/such/folder/file", "--json is 'no/such/folder/file', whose folder does not exist")]
+    [InlineData("kernels --precision int8", "--precision is 'int8' and must be one of fp32, bf16")]
     [InlineData("step --part encoder", "--part is 'encoder' and must be one of unet, vae, text")]
     [InlineData("step --size 64", "--size is '64' and must be two numbers from 1 to 1024, such as 64x64")]
     public void What_makes_no_sense_is_refused(string line, string expected)
