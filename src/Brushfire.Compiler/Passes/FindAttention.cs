@@ -35,7 +35,7 @@ internal sealed class FindAttention
         Node Split(Node part) => Reshaped(builder, _rewritten[part], [batch, heads, part.Shape[^2], part.Shape[^1]]);
         List<Node> inputs = [Split(query), builder.Add(Views.SwapLast(4), Split(key)), Split(value)];
         if (match.Mask is { } mask) inputs.Add(Reshaped(builder, _rewritten[mask], MaskShape(mask.Shape, batch, heads)));
-        Node tokens = builder.Add(new ScaledDotProductAttention(Causal: false, scale), [.. inputs]); // [N, queryLength, heads, headDim]
+        Node tokens = builder.Add(new ScaledDotProductAttention(Causal: false, scale) { Precision = outer.Precision }, [.. inputs]); // [N, queryLength, heads, headDim]
         return Reshaped(builder, builder.Add(new Permute(new Axes([0, 2, 1, 3])), tokens), node.Shape);
     }
 

@@ -22,7 +22,7 @@ public sealed class CompilationTests
         CompileReport report = Run(s_settings);
         Assert.Equal(Text.Replace("silu", "gelu", StringComparison.Ordinal), report.Final.ToString());
         Assert.Equal(["do-nothing", "gelu-for-silu"], report.Stages.Select(stage => stage.Name));
-        Assert.Equal((2, 2, 16L, 16L), (report.Stages[1].NodesBefore, report.Stages[1].NodesAfter, report.Stages[1].BytesBefore, report.Stages[1].BytesAfter));
+        Assert.Equal((2, 2, 40L, 40L), (report.Stages[1].NodesBefore, report.Stages[1].NodesAfter, report.Stages[1].BytesBefore, report.Stages[1].BytesAfter));
         Assert.Contains("| gelu-for-silu | 2 | 2 | 0.00 | 0.00 |", report.ToString(), StringComparison.Ordinal);
     }
 
