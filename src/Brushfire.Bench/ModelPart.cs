@@ -7,6 +7,7 @@ using Brushfire.Models.UNet;
 using Brushfire.Models.Vae;
 using Brushfire.Models.Weights;
 using Brushfire.Tensors;
+using static Brushfire.Compiler.Compiler;
 
 namespace Brushfire.Bench;
 
@@ -53,8 +54,9 @@ public sealed class ModelPart
 
     /// <param name="model">What <see cref="ModelSource.Open"/> takes.</param>
     /// <param name="latentSize">Null takes the size that the model was trained on.</param>
+    /// <param name="compile">Whether the first run compiles the part.</param>
     /// <exception cref="BrushfireException">There is no such model, or it is none that a benchmark can feed.</exception>
-    public static ModelPart Open(string model, PartKind kind, AttentionCode code = AttentionCode.Optimized, (int Width, int Height)? latentSize = null, int? batchSize = null)
+    public static ModelPart Open(string model, PartKind kind, AttentionCode code = AttentionCode.Optimized, (int Width, int Height)? latentSize = null, int? batchSize = null, bool compile = false)
     {
         ModelSource source = ModelSource.Open(model);
         UNetConfig unet = UNetConfig.Read(source["unet"].Config);
@@ -62,9 +64,9 @@ public sealed class ModelPart
         int batch = batchSize ?? DefaultBatchSize(kind);
         return kind switch
         {
-            PartKind.UNet => OpenUNet(source, unet, code, size, batch),
-            PartKind.Vae => OpenVae(source, size, batch),
-            PartKind.Text => OpenText(source, batch),
+            PartKind.UNet => OpenUNet(source, unet, code, size, batch, compile),
+            PartKind.Vae => OpenVae(source, size, batch, compile),
+            PartKind.Text => OpenText(source, batch, compile),
         };
     }
 
@@ -82,36 +84,42 @@ public sealed class ModelPart
         return OpTrace.Follow(() => Run(inputs), inputs);
     }
 
-    private static ModelPart OpenUNet(ModelSource source, UNetConfig config, AttentionCode code, (int Width, int Height) size, int batch)
+    private static ModelPart OpenUNet(ModelSource source, UNetConfig config, AttentionCode code, (int Width, int Height) size, int batch, bool compile)
     {
         if (config.AdditionTimeChannels is not null) throw new BrushfireException($"{source.Name}: its U-Net takes sizes and crops beside the text (SDXL), which this benchmark does not feed.");
         int tokens = Text(source).ContextLength;
         var unet = new ConditionalUNet(config, source["unet"].OpenWeights(), code);
+        Func<UNetInput, Tensor> call = compile ? Compile(unet).Call : unet.Call;
+
+        // The text of a picture is the same in all steps.
+        Tensor context = FormulaWeights.Input("benchmark.context", [batch, tokens, config.ContextChannels], 1);
         return new ModelPart(PartKind.UNet, batch, size, tokens, index =>
         [
             FormulaWeights.Input($"benchmark.latents.{index}", [batch, size.Height, size.Width, config.InputChannels], 1.7f),
             Tensor.Full([batch], Timesteps - 1 - index * 37 % Timesteps),
-            FormulaWeights.Input("benchmark.context", [batch, tokens, config.ContextChannels], 1),
-        ], inputs => unet.Call(new UNetInput(inputs[0], inputs[1], inputs[2])));
+            context,
+        ], inputs => call(new UNetInput(inputs[0], inputs[1], inputs[2])));
     }
 
-    private static ModelPart OpenVae(ModelSource source, (int Width, int Height) size, int batch)
+    private static ModelPart OpenVae(ModelSource source, (int Width, int Height) size, int batch, bool compile)
     {
         VaeConfig config = VaeConfig.Read(source["vae"].Config);
         var decoder = new VaeDecoder(config, source["vae"].OpenWeights());
+        Func<Tensor, Tensor> call = compile ? Compile(decoder).Call : decoder.Call;
         return new ModelPart(PartKind.Vae, batch, size, null,
             index => [FormulaWeights.Input($"benchmark.latents.{index}", [batch, size.Height, size.Width, config.LatentChannels], 1.7f)],
-            inputs => decoder.Call(inputs[0]));
+            inputs => call(inputs[0]));
     }
 
-    private static ModelPart OpenText(ModelSource source, int batch)
+    private static ModelPart OpenText(ModelSource source, int batch, bool compile)
     {
         ClipConfig config = Text(source);
         int length = config.ContextLength;
         var encoder = new ClipTextEncoder(config, source["text_encoder"].OpenWeights());
+        Func<Tensor, ClipOutput> call = compile ? Compile(encoder).Call : encoder.Call;
         return new ModelPart(PartKind.Text, batch, null, length,
             index => [Tensor.FromArray([.. Enumerable.Range(index, batch * length).Select(id => (long)(id * 331 % config.VocabularySize))], [batch, length])],
-            inputs => encoder.Call(inputs[0]));
+            inputs => call(inputs[0]));
     }
 
     private static ClipConfig Text(ModelSource source) => ClipConfig.Read(source["text_encoder"].Config, withProjection: false);

@@ -28,6 +28,9 @@ public sealed record StepBenchmarkOptions
     /// <summary>Latents or texts in one evaluation; null takes <see cref="ModelPart.DefaultBatchSize"/>.</summary>
     public int? BatchSize { get; init; }
 
+    /// <summary>Compiles the part at its first step, and what need not be computed again at its second.</summary>
+    public bool Compile { get; init; }
+
     /// <summary>Measured steps.</summary>
     public int Repeats { get; init; } = 5;
 
@@ -44,8 +47,13 @@ public sealed class StepBenchmark
     public StepBenchmark(StepBenchmarkOptions options)
     {
         _options = options;
-        _part = ModelPart.Open(options.Model, options.Part, options.Code, options.LatentSize, options.BatchSize);
+        _part = ModelPart.Open(options.Model, options.Part, options.Code, options.LatentSize, options.BatchSize, options.Compile);
     }
+
+    /// <summary>All steps, those included that load weights and compile and are not measured.</summary>
+    public int Steps => WarmUps + _options.Repeats;
+
+    private int WarmUps => _options.Compile ? 2 : 1;
 
     /// <summary>The direct work of one step, by the ops that it consists of.</summary>
     public DirectWork CountWork() => DirectWork.Of(_part.Follow());
@@ -63,12 +71,13 @@ public sealed class StepBenchmark
         using (Autocast.Use(_options.Precision))
         using (_options.Attention is { } backend ? AttentionBackends.Allow(backend) : null)
         {
-            for (int i = 0; i <= _options.Repeats; i++)
+            for (int i = 0; i < Steps; i++)
             {
                 (double time, OpTrace? trace) = Step(i);
-                if (i > 0) seconds[i - 1] = time;
-                if (i > 0 && trace is not null) traces.Add(trace);
                 told?.Invoke(i + 1);
+                if (i < WarmUps) continue;
+                seconds[i - WarmUps] = time;
+                if (trace is not null) traces.Add(trace);
             }
         }
 

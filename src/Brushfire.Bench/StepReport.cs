@@ -43,6 +43,7 @@ public sealed record StepReport
         ["code"] = Options.Code.ToString().ToLowerInvariant(),
         ["attention"] = Options.Attention is { } backend ? Name(backend) : "auto",
         ["precision"] = Name(Options.Precision),
+        ["compiled"] = Options.Compile,
         ["batchSize"] = Options.BatchSize,
         ["latentWidth"] = Options.LatentSize?.Width,
         ["latentHeight"] = Options.LatentSize?.Height,
@@ -76,7 +77,7 @@ public sealed record StepReport
     public IEnumerable<string> ToLines()
     {
         string size = Options.LatentSize is { } latents ? $", latents {latents.Width}x{latents.Height}" : "", tokens = Tokens is { } count ? $", {count} tokens" : "";
-        yield return $"{Options.Model}, {ModelPart.Title(Options.Part)}, {Options.Code} code, attention {(Options.Attention is { } backend ? Name(backend) : "auto")}, {Name(Options.Precision)}: batch {Options.BatchSize}{size}{tokens}";
+        yield return $"{Options.Model}, {ModelPart.Title(Options.Part)}, {Options.Code} code, attention {(Options.Attention is { } backend ? Name(backend) : "auto")}, {Name(Options.Precision)}{(Options.Compile ? ", compiled" : "")}: batch {Options.BatchSize}{size}{tokens}";
         yield return $"{Machine.Current.Processor}, {Isas.Current}, {WorkerPool.Threads} threads";
         yield return $"step              median {MedianSeconds:F3} s, minimum {Seconds.Min():F3} s, maximum {Seconds.Max():F3} s of {Seconds.Count}";
         yield return $"direct work       {Work.Total / 1e9:F1} GFLOP: convolution {Work.Convolution / 1e9:F1}, 1x1 {Work.PointConvolution / 1e9:F1}, linear {Work.Linear / 1e9:F1}, attention {Work.Attention / 1e9:F1}";

@@ -9,7 +9,7 @@ namespace Brushfire.Cli.Commands;
 
 internal sealed class StepBenchmarkCommand : ProgramCommand
 {
-    private readonly Option<string?> _model, _part, _code, _precision, _attention, _size, _batch, _repeat, _isa, _threads, _json;
+    private readonly Option<string?> _model, _part, _code, _precision, _compile, _attention, _size, _batch, _repeat, _isa, _threads, _json;
     private readonly Option<bool> _byOp;
 
     public StepBenchmarkCommand() : base("step", "Times guidance steps of a model's U-Net, or evaluations of another part, against the machine's peak.")
@@ -17,6 +17,7 @@ internal sealed class StepBenchmarkCommand : ProgramCommand
         _model = AddOption("--model", "NAME|PATH", "catalogue name (sd15, sd21, emoji), model folder or checkpoint [default: sd15]");
         _part = AddOption("--part", "unet|vae|text", "U-Net, the VAE's decoder, or text encoder [default: unet]");
         _code = AddOption("--code", Choices.Code, "how attention is written [default: optimized]");
+        _compile = AddOption("--compile", Choices.Compile, "unet: compile the part; its first two steps are not measured [default: none]");
         _precision = AddOption("--precision", Choices.Precision, "what products are computed in [default: fp32]");
         _attention = AddOption("--attention", Choices.Attention, "which attention kernel [default: auto]");
         _size = AddOption("--size", "WxH", "size of the latents [default: as the model was trained]");
@@ -37,12 +38,14 @@ internal sealed class StepBenchmarkCommand : ProgramCommand
             Part = values.Choice(_part, [.. Enum.GetValues<PartKind>().Select(part => (ModelPart.Name(part), part))]),
             Code = values.ReadCode(_code),
             Precision = values.ReadPrecision(_precision),
+            Compile = values.ReadCompile(_compile),
             Attention = values.ReadBackend(_attention),
             LatentSize = ReadSize(values),
             BatchSize = values.Whole(_batch, 1, 64),
             Repeats = values.Whole(_repeat, 1, 1000) ?? defaults.Repeats,
             ByOp = values[_byOp],
         };
+        if (options is { Compile: true, ByOp: true }) values.Add($"{_byOp.Name} times the ops of eager steps; leave out {_compile.Name} or it");
         string? file = values.OutputFile(_json);
         values.SetIsa(_isa);
         values.SetThreads(_threads);
@@ -50,7 +53,7 @@ internal sealed class StepBenchmarkCommand : ProgramCommand
 
         var benchmark = new StepBenchmark(options);
         StepReport? report = null;
-        terminal.ShowProgress("step", options.Repeats + 1, told => report = benchmark.Run(told));
+        terminal.ShowProgress("step", benchmark.Steps, told => report = benchmark.Run(told));
         if (report!.Ops is { } ops) terminal.WriteTable(ByOp(ops));
         foreach (string line in report.ToLines()) terminal.Data.WriteLine(line);
         if (file is not null) File.WriteAllText(file, Json.Print(report.ToJson()) + "\n");

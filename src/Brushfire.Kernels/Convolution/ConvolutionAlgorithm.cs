@@ -26,11 +26,12 @@ public static class ConvolutionAlgorithms
         return HalvesProducts(shape) ? ConvolutionAlgorithm.Winograd4 : ConvolutionAlgorithm.Direct;
     }
 
-    // Products of whole register tiles, by input and output channel: few or narrow images fill tiles of 4x4 pixels badly.
+    // Products of whole register tiles, by input and output channel: small and narrow images fill tiles of 4x4 pixels badly. Counted for
+    // one image, so that the same image has the same result in any batch.
     private static bool HalvesProducts(in ConvolutionShape shape)
     {
-        int rows = Tiling.CurrentRows, pixels = checked(shape.Batch * shape.OutputHeight * shape.OutputWidth);
-        int tiles = shape.Batch * Blocks.Count(shape.OutputHeight, WinogradF4.Outputs) * Blocks.Count(shape.OutputWidth, WinogradF4.Outputs);
+        int rows = Tiling.CurrentRows, pixels = checked(shape.OutputHeight * shape.OutputWidth);
+        int tiles = Blocks.Count(shape.OutputHeight, WinogradF4.Outputs) * Blocks.Count(shape.OutputWidth, WinogradF4.Outputs);
         return 2L * 36 * Blocks.RoundUp(tiles, rows) <= 9L * Blocks.RoundUp(pixels, rows);
     }
 

@@ -18,7 +18,7 @@ public sealed class GenerateCommandTests : IDisposable
     public void All_problems_of_a_request_are_listed_at_once()
     {
         ProgramRun run = ProgramRun.Of("generate", "--steps", "many", "--width", "13", "--batch", "0", "--sampler", "magic", "--guidance", "x", "--seed", "-1", "--rng", "dice",
-            "--code", "new", "--precision", "fp8", "--compile", "unet", "--threads", "0", "-o", "x.gif", "--loud");
+            "--code", "new", "--precision", "fp8", "--compile", "all", "--threads", "0", "-o", "x.gif", "--loud");
         Assert.Equal(CommandLine.Usage, run.ExitCode);
         Assert.Empty(run.Data);
         foreach (string expected in (string[])["--loud", "no prompt", "--steps", "width", "batch size", "sampler", "--guidance", "--seed", "noise generator", "--code", "--precision", "--compile", "--threads", ".gif"])
