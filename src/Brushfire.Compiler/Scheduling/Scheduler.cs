@@ -8,6 +8,7 @@
 // A group's domain is rows x columns. A node is full (one value an element) or of rows (one value a row).
 
 using System.Collections.Immutable;
+using Brushfire.Compiler.Emission;
 using Brushfire.Compiler.Graphs;
 using Brushfire.Tensors;
 using Brushfire.Tensors.Ops;
@@ -183,8 +184,32 @@ internal sealed class Scheduler
     private ImmutableArray<FusionGroup> Finish()
     {
         List<FusionGroup> groups = [];
-        foreach (Forming group in _groups.OfType<Forming>().Distinct().Where(group => group.Nodes.Count > 0)) groups.Add(Finish(group));
+        foreach (Forming group in _groups.OfType<Forming>().Distinct().ToArray())
+        {
+            FusionGroup finished = Finish(group);
+            if (group.Prologue.Count > 0 && KernelEmitter.Refusal(finished) is not null)
+            {
+                groups.Add(Finish(TakePrologue(group)));
+                finished = Finish(group);
+            }
+
+            groups.Add(finished);
+        }
+
         return Order(groups);
+    }
+
+    // Work that cannot be done while a product's input is packed is a kernel before it.
+    private Forming TakePrologue(Forming group)
+    {
+        var before = new Forming(group.Prologue.MaxBy(node => node.Index)!, fuses: true);
+        foreach (Node node in group.Prologue)
+        {
+            group.Nodes.Remove(node);
+            Assign(node, before);
+        }
+
+        return before;
     }
 
     private FusionGroup Finish(Forming group)

@@ -2,9 +2,12 @@
 
 using Brushfire.Kernels;
 using Brushfire.Tensors;
+using Brushfire.Tests.Tensors;
 
 namespace Brushfire.Tests.Kernels;
 
+// Alone: scratch memory is counted for the whole process.
+[Collection(nameof(ParameterTests))]
 public sealed unsafe class AttentionTests
 {
     private enum Mask { None, ByKey, ByQuery, Full, ByHead }
