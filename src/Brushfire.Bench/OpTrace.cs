@@ -61,7 +61,7 @@ public sealed class OpTrace : IExecutor
             operands[i] = _known.TryGetValue(inputs[i], out Operand? known) ? known : new Operand(inputs[i].Spec, [], inputs[i].Spec, null, IsConstant: true);
 
         (Tensor result, double seconds) = _runs ? Compute(op, inputs) : (Zeros(op, op.Infer([.. operands.Select(operand => operand.Spec)])), 0);
-        if (op is Reshape or Permute or Slice or Expand)
+        if (op is ViewOp)
         {
             Views++;
             ViewSeconds += seconds;

@@ -34,10 +34,16 @@ public abstract record ComputeOp : Op
     internal override Tensor Execute(ReadOnlySpan<Tensor> inputs, TensorSpec result)
     {
         var output = new Tensor(result);
-        if (result.Shape.Count > 0) Compute(inputs, output);
+        Fill(inputs, output);
         return output;
     }
 
-    /// <summary>Fills the contiguous output.</summary>
+    /// <summary>Fills an output of the inferred type and shape, contiguous; without elements there is nothing to do.</summary>
+    internal void Fill(ReadOnlySpan<Tensor> inputs, Tensor output)
+    {
+        if (output.Shape.Count > 0) Compute(inputs, output);
+    }
+
+    /// <summary>Fills the contiguous output, which has elements.</summary>
     internal abstract void Compute(ReadOnlySpan<Tensor> inputs, Tensor output);
 }

@@ -106,6 +106,20 @@ public readonly struct Strides : IEquatable<Strides>
     public ReadOnlySpan<long> Values => _values;
     public long this[Index axis] => Values[axis];
 
+    /// <summary>Whether elements of a shape lie in row-major order without gaps; true where there are none.</summary>
+    public bool AreRowMajor(Shape shape)
+    {
+        if (shape.Count == 0) return true;
+        long expected = 1;
+        for (int axis = shape.Rank - 1; axis >= 0; axis--)
+        {
+            if (shape[axis] != 1 && this[axis] != expected) return false;
+            expected *= shape[axis];
+        }
+
+        return true;
+    }
+
     public bool Equals(Strides other) => Values.SequenceEqual(other.Values);
     public override bool Equals(object? obj) => obj is Strides other && Equals(other);
     public override int GetHashCode() => _values is { Length: > 0 } values ? HashCode.Combine(values.Length, values[0], values[^1]) : 0;

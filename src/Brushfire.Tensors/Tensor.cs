@@ -46,21 +46,7 @@ public sealed partial class Tensor : IDisposable
     internal unsafe byte* Pointer => (byte*)Storage.Pointer + Offset * DType.Size();
 
     /// <summary>True where elements lie in row-major order without gaps, and where there are none.</summary>
-    internal bool IsContiguous
-    {
-        get
-        {
-            if (Shape.Count == 0) return true;
-            long expected = 1;
-            for (int axis = Rank - 1; axis >= 0; axis--)
-            {
-                if (Shape[axis] != 1 && Strides[axis] != expected) return false;
-                expected *= Shape[axis];
-            }
-
-            return true;
-        }
-    }
+    internal bool IsContiguous => Strides.AreRowMajor(Shape);
 
     public void Dispose() => Interlocked.Exchange(ref _storage, null)?.RemoveUser();
 

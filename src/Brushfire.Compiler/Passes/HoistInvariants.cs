@@ -3,6 +3,7 @@
 // an image. Movement stays in the main graph, where it costs nothing.
 
 using Brushfire.Compiler.Graphs;
+using Brushfire.Tensors.Ops;
 
 namespace Brushfire.Compiler.Passes;
 
@@ -27,11 +28,11 @@ internal static class HoistInvariants
         return kept.Count == 0 ? null : new HoistedGraph(Prologue(graph, kept), Main(graph, kept));
     }
 
-    private static bool IsComputed(Node node) => !node.IsLeaf && !node.Op.IsView();
+    private static bool IsComputed(Node node) => !node.IsLeaf && node.Op is not ViewOp;
 
     // True if something that runs every call reads the node, perhaps through movement.
     private static bool IsNeeded(Graph graph, Node node, HashSet<Node> invariant) =>
-        graph.IsOutput(node) || node.Users.Any(user => !invariant.Contains(user) || (user.Op.IsView() && IsNeeded(graph, user, invariant)));
+        graph.IsOutput(node) || node.Users.Any(user => !invariant.Contains(user) || (user.Op is ViewOp && IsNeeded(graph, user, invariant)));
 
     private static Graph Prologue(Graph graph, List<Node> kept)
     {

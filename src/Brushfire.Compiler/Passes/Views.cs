@@ -1,4 +1,4 @@
-// Which ops only say where values are, what a permutation does to another, and the cost of a graph that reports tell.
+// What a permutation does to another, and the cost of a graph that reports tell.
 
 using Brushfire.Compiler.Graphs;
 using Brushfire.Tensors;
@@ -8,9 +8,6 @@ namespace Brushfire.Compiler.Passes;
 
 internal static class Views
 {
-    /// <summary>True for the ops that give the same memory under another shape or order.</summary>
-    public static bool IsView(this Op op) => op is Reshape or Permute or Slice or Expand;
-
     /// <summary>The one order that does what <paramref name="inner"/> and then <paramref name="outer"/> do.</summary>
     public static Axes After(this Axes outer, Axes inner)
     {
@@ -74,7 +71,7 @@ public readonly record struct GraphCost(int Nodes, long Bytes)
         {
             if (node.IsLeaf) continue;
             nodes++;
-            if (!node.Op.IsView()) bytes += node.Spec.Bytes + node.Inputs.Sum(input => input.Spec.Bytes);
+            if (node.Op is not ViewOp) bytes += node.Spec.Bytes + node.Inputs.Sum(input => input.Spec.Bytes);
         }
 
         return new GraphCost(nodes, bytes);

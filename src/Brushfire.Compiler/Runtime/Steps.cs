@@ -45,7 +45,7 @@ internal sealed unsafe class KernelStep(delegate*<void**, nint*, void> kernel, i
 /// <summary>Runs one op into planned memory.</summary>
 internal sealed class LibraryStep(ComputeOp op, Operand[] inputs, int output) : Step
 {
-    public override void Run(Frame frame) => op.Compute([.. inputs.Select(input => input.In(frame))], frame.Tensor(output));
+    public override void Run(Frame frame) => op.Fill([.. inputs.Select(input => input.In(frame))], frame.Tensor(output));
 }
 
 /// <summary>Writes a moved value in its own order.</summary>

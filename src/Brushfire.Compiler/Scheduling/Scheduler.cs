@@ -47,7 +47,7 @@ internal sealed class Scheduler
     {
         foreach (Node node in _graph.Nodes)
         {
-            View view = node.Op is Reshape or Permute or Slice or Expand && _views[node.Inputs[0].Index].Move(node.Op, node.Shape) is { } moved ? moved : View.Whole(node);
+            View view = node.Op is ViewOp op && _views[node.Inputs[0].Index].Move(op, node.Shape) is { } moved ? moved : View.Whole(node);
             if (_graph.IsOutput(node) && (!view.IsWhole || view.Base.IsLeaf)) view = View.Whole(node);
             _views[node.Index] = view;
             _users[node.Index] = [];

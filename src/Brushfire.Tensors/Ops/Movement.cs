@@ -18,8 +18,23 @@ public readonly struct Axes(ReadOnlySpan<int> values) : IEquatable<Axes>
     public static bool operator !=(Axes left, Axes right) => !left.Equals(right);
 }
 
+/// <summary>A movement op whose result is the input's memory, walked in another way.</summary>
+public abstract record ViewOp : Op
+{
+    internal override Tensor Execute(ReadOnlySpan<Tensor> inputs, TensorSpec result)
+    {
+        Tensor input = inputs[0];
+        if (Move(input.Shape, input.Strides, result.Shape) is { } view) return input.View(result.Shape, view.Strides, input.Offset + view.Offset);
+        using Tensor contiguous = input.Contiguous();
+        return Execute([contiguous], result);
+    }
+
+    /// <summary>How memory that is seen under a shape and strides is walked for the result: in which strides, and from where, counted from the first element; null where the memory must be contiguous.</summary>
+    internal abstract (Strides Strides, long Offset)? Move(Shape from, Strides strides, Shape to);
+}
+
 /// <summary>The same values in row-major order under another shape; a view where the strides allow it.</summary>
-public sealed record Reshape(Shape Shape) : Op
+public sealed record Reshape(Shape Shape) : ViewOp
 {
     public override string Name => "reshape";
 
@@ -27,18 +42,10 @@ public sealed record Reshape(Shape Shape) : Op
         ? inputs[0] with { Shape = Shape }
         : Refuse($"{inputs[0]} has {inputs[0].Shape.Count} elements, but the shape {Shape} has {Shape.Count}.");
 
-    internal override Tensor Execute(ReadOnlySpan<Tensor> inputs, TensorSpec result)
+    // Runs of old axes that are contiguous among themselves may be cut in new ways.
+    internal override (Strides Strides, long Offset)? Move(Shape from, Strides strides, Shape to)
     {
-        Tensor input = inputs[0];
-        if (ViewStrides(input.Shape, input.Strides, result.Shape) is { } strides) return input.View(result.Shape, strides, input.Offset);
-        using Tensor contiguous = input.Contiguous();
-        return contiguous.View(result.Shape, result.Shape.RowMajor(), contiguous.Offset);
-    }
-
-    /// <summary>Strides that show memory of one shape and strides under another shape: runs of old axes that are contiguous among themselves may be cut in new ways; null where a copy is needed.</summary>
-    internal static Strides? ViewStrides(Shape from, Strides strides, Shape to)
-    {
-        if (to.Count == 0) return to.RowMajor();
+        if (to.Count == 0) return (to.RowMajor(), 0);
         Span<long> result = stackalloc long[to.Rank];
         int oldAxis = 0, newAxis = 0;
         while (oldAxis < from.Rank && newAxis < to.Rank)
@@ -63,7 +70,7 @@ public sealed record Reshape(Shape Shape) : Op
 
         // What is left on either side has size 1.
         for (; newAxis < to.Rank; newAxis++) result[newAxis] = 1;
-        return new Strides(result);
+        return (new Strides(result), 0);
     }
 
     private static bool Joined(Shape shape, Strides strides, int start, int end)
@@ -88,7 +95,7 @@ public sealed record Reshape(Shape Shape) : Op
 }
 
 /// <summary>The axes in another order: axis i of the result is axis Order[i] of the input. Always a view.</summary>
-public sealed record Permute(Axes Order) : Op
+public sealed record Permute(Axes Order) : ViewOp
 {
     public override string Name => "permute";
 
@@ -109,16 +116,16 @@ public sealed record Permute(Axes Order) : Op
         return inputs[0] with { Shape = new Shape(sizes) };
     }
 
-    internal override Tensor Execute(ReadOnlySpan<Tensor> inputs, TensorSpec result)
+    internal override (Strides Strides, long Offset)? Move(Shape from, Strides strides, Shape to)
     {
-        Span<long> strides = stackalloc long[result.Shape.Rank];
-        for (int i = 0; i < strides.Length; i++) strides[i] = inputs[0].Strides[Order.Values[i]];
-        return inputs[0].View(result.Shape, new Strides(strides), inputs[0].Offset);
+        Span<long> moved = stackalloc long[to.Rank];
+        for (int i = 0; i < moved.Length; i++) moved[i] = strides[Order.Values[i]];
+        return (new Strides(moved), 0);
     }
 }
 
 /// <summary>Part of one axis. Always a view.</summary>
-public sealed record Slice(int Axis, int Start, int Length) : Op
+public sealed record Slice(int Axis, int Start, int Length) : ViewOp
 {
     public override string Name => "slice";
 
@@ -130,12 +137,11 @@ public sealed record Slice(int Axis, int Start, int Length) : Op
             : Refuse($"elements {Start} to {(long)Start + Length} of axis {Axis} lie outside of {inputs[0]}, whose size there is {size}.");
     }
 
-    internal override Tensor Execute(ReadOnlySpan<Tensor> inputs, TensorSpec result) =>
-        inputs[0].View(result.Shape, inputs[0].Strides, inputs[0].Offset + Start * inputs[0].Strides[Axis]);
+    internal override (Strides Strides, long Offset)? Move(Shape from, Strides strides, Shape to) => (strides, Start * strides[Axis]);
 }
 
 /// <summary>Repeats axes of size 1, and adds axes in front. Always a view.</summary>
-public sealed record Expand(Shape Shape) : Op
+public sealed record Expand(Shape Shape) : ViewOp
 {
     public override string Name => "expand";
 
@@ -149,14 +155,13 @@ public sealed record Expand(Shape Shape) : Op
         return inputs[0] with { Shape = Shape };
     }
 
-    internal override Tensor Execute(ReadOnlySpan<Tensor> inputs, TensorSpec result)
+    internal override (Strides Strides, long Offset)? Move(Shape from, Strides strides, Shape to)
     {
-        Tensor input = inputs[0];
-        int added = Shape.Rank - input.Rank;
-        Span<long> strides = stackalloc long[Shape.Rank];
-        for (int axis = 0; axis < Shape.Rank; axis++)
-            strides[axis] = axis < added || (input.Shape[axis - added] == 1 && Shape[axis] != 1) ? 0 : input.Strides[axis - added];
-        return input.View(Shape, new Strides(strides), input.Offset);
+        int added = to.Rank - from.Rank;
+        Span<long> repeated = stackalloc long[to.Rank];
+        for (int axis = 0; axis < to.Rank; axis++)
+            repeated[axis] = axis < added || (from[axis - added] == 1 && to[axis] != 1) ? 0 : strides[axis - added];
+        return (new Strides(repeated), 0);
     }
 }
 
