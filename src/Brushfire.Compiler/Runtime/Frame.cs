@@ -19,7 +19,7 @@ internal sealed unsafe class Frame
         _tensors = new Tensor?[slots];
         _pointers = new nint[slots];
         foreach ((int slot, Tensor tensor) in kept) _tensors[slot] = tensor;
-        if (arenaBytes == 0) return;
+        if (arena.Count == 0) return;
         TensorScope.Outside(() =>
         {
             var storage = new NativeStorage(arenaBytes);

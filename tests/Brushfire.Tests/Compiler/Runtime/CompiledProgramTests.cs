@@ -32,6 +32,13 @@ public sealed class CompiledProgramTests
     }
 
     [Fact]
+    public void Values_without_elements_are_left_alone()
+    {
+        Graph graph = GraphSamples.Parse("graph f(%x: f32[0,4], %y: f32[4,3])\n%1: f32[0,3] = matmul(%x, %y)\n%2: f32[0,3] = softmax(%1)\nreturn %2");
+        Assert.Equal(new TensorSpec(DType.Float32, [0, 3]), new CompiledProgram(graph).Run([Tensor.Zeros([0, 4]), Tensor.Zeros([4, 3])])[0].Spec);
+    }
+
+    [Fact]
     public void Calls_run_side_by_side()
     {
         Graph graph = GraphSamples.Parse("""
