@@ -104,6 +104,14 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
 /// <summary>Weights as packed panels.</summary>
 internal static unsafe class Packing
 {
+    /// <summary>The panels of a tensor, taken as a weight of a shape [outputs, inputs, taps…]: a parameter's own, or others in memory that the caller gives back by RemoveUser.</summary>
+    public static (Storage? Panels, PackedMatrix Matrix) Of(Tensor weight, Shape shape, DType precision)
+    {
+        if (weight.Storage is ParameterStorage parameter && weight.IsContiguous && parameter.PacksAs(shape)) return (null, parameter.Packed(precision));
+        using Tensor contiguous = weight.ContiguousOrSelf();
+        return Pack(contiguous.Pointer, shape, precision);
+    }
+
     /// <summary>Panels of a weight [outputs, inputs, taps…], in memory that the caller gives back by RemoveUser.</summary>
     public static (Storage Panels, PackedMatrix Matrix) Pack(void* values, Shape shape, DType precision)
     {
@@ -126,20 +134,7 @@ internal readonly ref struct PackedWeight
 {
     private readonly Storage? _temporary;
 
-    public PackedWeight(Tensor weight, DType precision)
-    {
-        if (weight.Storage is ParameterStorage parameter && weight.IsContiguous && parameter.PacksAs(weight.Shape))
-        {
-            Matrix = parameter.Packed(precision);
-            return;
-        }
-
-        using Tensor contiguous = weight.ContiguousOrSelf();
-        unsafe
-        {
-            (_temporary, Matrix) = Packing.Pack(contiguous.Pointer, weight.Shape, precision);
-        }
-    }
+    public PackedWeight(Tensor weight, DType precision) => (_temporary, Matrix) = Packing.Of(weight, weight.Shape, precision);
 
     /// <summary>Any strided matrices, packed for this call.</summary>
     public PackedWeight(MatrixSource source, DType precision) => (_temporary, Matrix) = Packing.Pack(source, precision);

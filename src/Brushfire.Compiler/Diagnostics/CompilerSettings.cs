@@ -18,8 +18,11 @@ internal sealed record CompilerSettings(GraphExecutor Executor, IReadOnlySet<str
 {
     [ThreadStatic] private static CompilerSettings? t_current;
 
+    // Looked at in every call of a compiled function.
+    private static readonly Lazy<CompilerSettings> s_environment = new(FromKnobs);
+
     /// <summary>Those of the environment, unless others are in use on this thread.</summary>
-    public static CompilerSettings Current => t_current ?? FromKnobs();
+    public static CompilerSettings Current => t_current ?? s_environment.Value;
 
     public static CompilerSettings FromKnobs() => new(
         Knobs.Executor.Value switch

@@ -19,31 +19,17 @@ internal static class KernelEmitter
 
     /// <summary>The kernel of a group.</summary>
     /// <exception cref="BrushfireException">There is none, for the reason that <see cref="Refusal"/> gives.</exception>
-    public static Kernel Emit(FusionGroup group) => Build(group) switch
+    public static Kernel Emit(FusionGroup group) => TryEmit(group) switch
     {
         ({ } kernel, _) => kernel,
         (_, var refusal) => throw new BrushfireException($"No kernel can be made of {string.Join(", ", group.Nodes.Select(node => node.Name))}: {refusal}."),
     };
 
     /// <summary>Why no kernel can be made of a group; null if one can.</summary>
-    public static string? Refusal(FusionGroup group) => Build(group).Refusal;
+    public static string? Refusal(FusionGroup group) => TryEmit(group).Refusal;
 
-    /// <summary>Whether a node can be part of loops: as arithmetic on elements, as a reduction of rows, or as an index.</summary>
-    public static bool CanFuse(Node node) => node.DType == DType.Float32 && (IsMovement(node) || node.Op is Unary or Binary || Lowering.IsReduction(node));
-
-    /// <summary>Whether a node moves elements only.</summary>
-    public static bool IsMovement(Node node) => node.Op is Reshape or Permute or Slice or Expand or Copy or Concatenate or UpsampleNearest;
-
-    /// <summary>Whether an output may be written over an input: that input is read only at the elements that the output then takes.</summary>
-    public static bool MayOverwrite(FusionGroup group, Node input, Node output)
-    {
-        if (group.Kind is not (GroupKind.Pointwise or GroupKind.Reduction) || input.Spec != output.Spec) return false;
-        ImmutableArray<LoopNest> nests = Lowering.Lower(group).Nests;
-        return nests.Length > 0 && nests.All(nest => nest.Accesses.Where(access => access.Pointer == group.Inputs.IndexOf(input))
-            .All(access => nest.Accesses.Any(store => store.Pointer == group.Inputs.Length + group.Outputs.IndexOf(output) && store.Index.Equals(access.Index))));
-    }
-
-    private static (Kernel? Kernel, string? Refusal) Build(FusionGroup group)
+    /// <summary>The kernel of a group, or why there is none.</summary>
+    public static (Kernel? Kernel, string? Refusal) TryEmit(FusionGroup group)
     {
         if (group.Kind == GroupKind.Library) return (null, "it is a library call");
         if (group.Kind == GroupKind.Contraction)
@@ -59,6 +45,8 @@ internal static class KernelEmitter
         if (reduces && lowered.Nests.Any(nest => nest.Columns > LongRow && nest.Rows < FewRows)) return (null, "its rows are few and too long");
         return (Named(group, LoopKernel.Source(lowered.Nests), LoopKernel.Arguments(lowered.Nests, wholeRows: reduces)), null);
     }
+
+    private static bool IsMovement(Node node) => node.Op is ViewOp or Copy or Concatenate or UpsampleNearest;
 
     // The name says what it does and, by a hash of the text, that it is that text.
     private static Kernel Named(FusionGroup group, string source, ImmutableArray<nint> arguments)

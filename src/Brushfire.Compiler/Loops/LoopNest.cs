@@ -16,7 +16,7 @@ namespace Brushfire.Compiler.Loops;
 /// <summary>An element of an operand at each index of a nest.</summary>
 /// <param name="Pointer">Which of a kernel's pointers: inputs first, then outputs.</param>
 /// <param name="Name">x with the input's number, or y with the output's.</param>
-internal sealed record Access(int Pointer, string Name, DType DType, Affine Index);
+internal sealed record Access(int Pointer, string Name, Affine Index);
 
 /// <summary>Writes a value through an access.</summary>
 internal sealed record Store(int Access, Expr Value);

@@ -235,7 +235,7 @@ internal sealed partial class Lowering
         Affine at = Affine.Constant(0, Rank);
         Strides strides = node.Shape.RowMajor();
         for (int axis = 0; axis < index.Length; axis++) at += index[axis] * strides[axis];
-        var access = new Access(pointer, name, node.DType, at);
+        var access = new Access(pointer, name, at);
         int known = _accesses.IndexOf(access);
         if (known >= 0) return known;
         _accesses.Add(access);

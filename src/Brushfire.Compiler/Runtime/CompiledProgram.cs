@@ -21,6 +21,8 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
     private readonly PackedWeights _packed = new();
     private readonly Step[] _steps;
     private readonly int[] _inputSlots;
+    private readonly (int Slot, TensorSpec Spec)[] _results;
+    private readonly Operand[] _outputs;
     private readonly ConcurrentBag<Frame> _frames = [];
 
     /// <summary>Schedules, plans, emits and compiles.</summary>
@@ -31,7 +33,9 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
         foreach (Node node in graph.Nodes.Where(node => node.IsLeaf)) AddSlot(node);
         foreach (Node node in _schedule.Groups.SelectMany(group => group.Outputs)) AddSlot(node);
         _inputSlots = [.. graph.Inputs.Select(input => _slots[input])];
-        Kernel?[] kernels = [.. _schedule.Groups.Select(group => group.Kind == GroupKind.Library || KernelEmitter.Refusal(group) is not null ? null : KernelEmitter.Emit(group))];
+        _results = [.. _schedule.Outputs.Select(output => output.Base).Where(node => !node.IsLeaf).Distinct().Select(node => (_slots[node], node.Spec))];
+        _outputs = [.. _schedule.Outputs.Select(output => new Operand(_slots[output.Base], output))];
+        Kernel?[] kernels = [.. _schedule.Groups.Select(group => KernelEmitter.TryEmit(group).Kernel)];
         delegate*<void**, nint*, void>[] compiled = KernelCompiler.Compile([.. kernels.OfType<Kernel>()]);
         Kernels = [.. kernels.Index().Where(kernel => kernel.Item is not null).Select(kernel => (kernel.Index, kernel.Item!))];
         _steps = new Step[kernels.Length];
@@ -60,24 +64,22 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
         try
         {
             for (int i = 0; i < inputs.Length; i++) frame.Set(_inputSlots[i], inputs[i].ContiguousOrSelf());
-            foreach (Node node in Results()) frame.Set(_slots[node], new Tensor(node.Spec));
+            foreach ((int slot, TensorSpec spec) in _results) frame.Set(slot, new Tensor(spec));
             foreach (Step step in _steps)
             {
                 WorkerPool.Cancellation.ThrowIfCancellationRequested();
                 step.Run(frame);
             }
 
-            return [.. _schedule.Outputs.Select(output => scope.Keep(new Operand(_slots[output.Base], output).Viewed(frame)))];
+            return [.. _outputs.Select(output => scope.Keep(output.Viewed(frame)))];
         }
         finally
         {
             foreach (int slot in _inputSlots) frame.Set(slot, null);
-            foreach (Node node in Results()) frame.Set(_slots[node], null);
+            foreach ((int slot, _) in _results) frame.Set(slot, null);
             _frames.Add(frame);
         }
     }
-
-    private IEnumerable<Node> Results() => _schedule.Outputs.Select(output => output.Base).Where(node => !node.IsLeaf).Distinct();
 
     private void AddSlot(Node node) => _slots.Add(node, _slots.Count);
 
@@ -96,7 +98,7 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
     private KernelStep Bind(FusionGroup group, Kernel kernel, delegate*<void**, nint*, void> code)
     {
         Node? packed = group.Anchor is null ? null : View.Through(group.Anchor.Inputs[1], _slots.ContainsKey).Base;
-        int[] slots = [.. group.Inputs.Concat(group.Outputs).Select(node => node == packed ? ~_packed.Add(((Weight)node.Op).Value, group.Anchor!.Inputs[1].Shape, Precision(group.Anchor.Op)) : _slots[node])];
+        int[] slots = [.. group.Inputs.Concat(group.Outputs).Select(node => node == packed ? ~_packed.Add(((Weight)node.Op).Value, group.Anchor!.Inputs[1].Shape, ((Contraction)group.Anchor.Op).Precision) : _slots[node])];
         return new KernelStep(code, slots, [.. kernel.Arguments], _packed);
     }
 
@@ -115,11 +117,4 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
     }
 
     private Dictionary<Node, int> Slots(ImmutableArray<Node> nodes) => nodes.ToDictionary(node => node, node => _slots[node]);
-
-    private static DType Precision(Op op) => op switch
-    {
-        Linear linear => linear.Precision,
-        Conv2d convolution => convolution.Precision,
-        _ => throw new InvalidOperationException($"{op.Name} packs no weight."),
-    };
 }

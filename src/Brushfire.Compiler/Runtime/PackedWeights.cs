@@ -12,9 +12,9 @@ internal sealed unsafe class PackedWeights
 {
     private readonly Lock _gate = new();
     private readonly List<(Tensor Weight, Shape Shape, DType Precision)> _weights = [];
-    private readonly List<Storage> _own = [];
+    private readonly List<Storage> _own = []; // held for the program's life
     private PackedMatrix[] _matrices = [];
-    private volatile bool[] _packed = [];
+    private bool[] _packed = [];
 
     /// <summary>The index of a weight, taken as [outputs, inputs, taps…], in the given precision. All are added before the first is used.</summary>
     public int Add(Tensor weight, Shape shape, DType precision)
@@ -32,24 +32,22 @@ internal sealed unsafe class PackedWeights
     /// <summary>The address of a packed matrix.</summary>
     public PackedMatrix* Pointer(int index)
     {
-        if (!_packed[index])
+        if (!Volatile.Read(ref _packed[index]))
         {
             lock (_gate)
             {
-                _matrices[index] = Pack(_weights[index]);
-                Volatile.Write(ref _packed[index], true);
+                if (!_packed[index]) Pack(index);
             }
         }
 
         return (PackedMatrix*)Marshal.UnsafeAddrOfPinnedArrayElement(_matrices, index);
     }
 
-    private PackedMatrix Pack((Tensor Weight, Shape Shape, DType Precision) entry)
+    private void Pack(int index)
     {
-        if (entry.Weight.Storage is ParameterStorage parameter && entry.Weight.IsContiguous && parameter.PacksAs(entry.Shape)) return parameter.Packed(entry.Precision);
-        using Tensor contiguous = entry.Weight.ContiguousOrSelf();
-        (Storage panels, PackedMatrix matrix) = Packing.Pack(contiguous.Pointer, entry.Shape, entry.Precision);
-        _own.Add(panels);
-        return matrix;
+        (Tensor weight, Shape shape, DType precision) = _weights[index];
+        (Storage? panels, _matrices[index]) = Packing.Of(weight, shape, precision);
+        if (panels is not null) _own.Add(panels);
+        Volatile.Write(ref _packed[index], true);
     }
 }
