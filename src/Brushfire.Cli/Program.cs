@@ -2,12 +2,14 @@
 
 using System.Runtime.InteropServices;
 using Brushfire.Cli;
+using Brushfire.Compiler.Diagnostics;
 
 // What looks at the token stops within milliseconds. Start-up and reading of files do not look at it: they are cut off,
 // which loses nothing, because no file is begun after the cancellation and one that was begun is written by then.
 const int Patience = 120;
 
 Terminal terminal = Terminal.OfProcess();
+CompilerLog.Sink = terminal.Talk.WriteLine;
 using var cancellation = new CancellationTokenSource();
 using var cutOff = new Timer(_ =>
 {

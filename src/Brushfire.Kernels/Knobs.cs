@@ -21,7 +21,7 @@ public static class Knobs
     public static readonly Knob Golden = new("BRUSHFIRE_GOLDEN", "update", "tests write the texts that they otherwise compare with");
 
     public static readonly Knob Executor = new("BRUSHFIRE_EXECUTOR", "compiled | interpreted | eager", "what runs a compiled function: generated code, its graph op by op, or the function itself");
-    public static readonly Knob Log = new("BRUSHFIRE_LOG", "capture,guards,passes", "what the compiler tells while it works");
+    public static readonly Knob Log = new("BRUSHFIRE_LOG", "capture,guards,passes,schedule", "what the compiler tells while it works");
     public static readonly Knob Dump = new("BRUSHFIRE_DUMP", "folder", "where the compiler writes every stage of each graph");
     public static readonly Knob Override = new("BRUSHFIRE_OVERRIDE", "folder", "edited graphs of such a folder, used instead of the computed ones");
     public static readonly Knob Skip = new("BRUSHFIRE_SKIP", "pass,…", "passes that the compiler leaves out");
