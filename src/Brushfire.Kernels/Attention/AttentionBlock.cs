@@ -103,8 +103,22 @@ internal static unsafe class AttentionBlock
         return TSimd.Add(even, odd);
     }
 
-    /// <summary>output[query, :] = outputs[:, query] / sums[query], from [headDim, NR queries]; zero where a query saw no key.</summary>
-    public static void Finish<TSimd, TVector>(in AttentionArguments a, float* outputs, int nr, float* sums, int queries, float* output)
+    /// <summary>Floats of a whole number of cache lines.</summary>
+    public static nint Line(nint floats) => (floats + 15) & ~(nint)15;
+
+    /// <summary>Writes the outputs of queries <paramref name="first"/> and on: panels [depth, NR queries], divided by their sums.</summary>
+    public static void Finish<TSimd, TVector>(in AttentionArguments a, int n, int h, int first, int queries, int nr, float* outputs, int depth, float* sums)
+        where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        for (int query = 0; query < queries; query += nr)
+        {
+            float* output = a.Output + n * a.OutputStrides.Batch + h * a.OutputStrides.Head + (first + query) * a.OutputStrides.Token;
+            Finish<TSimd, TVector>(a, outputs + query * depth, nr, sums + query, Math.Min(nr, queries - query), output);
+        }
+    }
+
+    // output[query, :] = outputs[:, query] / sums[query], from [headDim, NR queries]; zero where a query saw no key.
+    private static void Finish<TSimd, TVector>(in AttentionArguments a, float* outputs, int nr, float* sums, int queries, float* output)
         where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         for (int lane = 0; lane < nr; lane += TSimd.Count)

@@ -51,12 +51,12 @@ internal readonly unsafe struct FlashAttention : IWork
     /// <summary>Bytes of the packed keys and values of a head, part of each thread's scratch.</summary>
     public static nint PackedBytes(int keyLength, int headDim)
     {
-        int mr = AttentionTile.Rows(Tiling.CurrentLanes);
-        return (Line((nint)Blocks.RoundUp(keyLength, mr) * headDim) + Line((nint)keyLength * Blocks.RoundUp(headDim, mr))) * sizeof(float);
+        (nint keys, nint values) = PackedFloats(keyLength, headDim, AttentionTile.Rows(Tiling.CurrentLanes));
+        return (keys + values) * sizeof(float);
     }
 
-    // A whole number of cache lines.
-    private static nint Line(nint floats) => (floats + 15) & ~(nint)15;
+    private static (nint Keys, nint Values) PackedFloats(int keyLength, int headDim, int mr) =>
+        (AttentionBlock.Line((nint)Blocks.RoundUp(keyLength, mr) * headDim), AttentionBlock.Line((nint)keyLength * Blocks.RoundUp(headDim, mr)));
 
     public void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
@@ -86,11 +86,7 @@ internal readonly unsafe struct FlashAttention : IWork
             for (int query = 0; query < queries; query += nr) Attend<TSimd, TVector>(memory, n, h, first, query, key, count);
         }
 
-        for (int query = 0; query < queries; query += nr)
-        {
-            float* output = _a.Output + n * _a.OutputStrides.Batch + h * _a.OutputStrides.Head + (first + query) * _a.OutputStrides.Token;
-            AttentionBlock.Finish<TSimd, TVector>(_a, memory.Outputs + query * memory.PaddedDepth, nr, memory.Sums + query, Math.Min(nr, queries - query), output);
-        }
+        AttentionBlock.Finish<TSimd, TVector>(_a, n, h, first, queries, nr, memory.Outputs, memory.PaddedDepth, memory.Sums);
     }
 
     // One panel of queries, first + query and on, sees keys key … key + count - 1, a block of the packed ones.
@@ -185,8 +181,8 @@ internal readonly unsafe struct FlashAttention : IWork
         {
             int nr = AttentionTile.Columns(lanes), mr = AttentionTile.Rows(lanes);
             (Padded, PaddedDepth) = (queries, Blocks.RoundUp(a.HeadDim, mr));
-            nint queryFloats = Line((nint)queries * a.HeadDim), outputFloats = Line((nint)queries * PaddedDepth), perQuery = Line(queries), scoreFloats = Line((nint)keys * nr);
-            nint keyFloats = Line((nint)Blocks.RoundUp(a.KeyLength, mr) * a.HeadDim), valueFloats = Line((nint)a.KeyLength * PaddedDepth);
+            nint queryFloats = AttentionBlock.Line((nint)queries * a.HeadDim), outputFloats = AttentionBlock.Line((nint)queries * PaddedDepth), perQuery = AttentionBlock.Line(queries), scoreFloats = AttentionBlock.Line((nint)keys * nr);
+            (nint keyFloats, nint valueFloats) = PackedFloats(a.KeyLength, a.HeadDim, mr);
             Keys = (float*)Scratch.Take((keyFloats + valueFloats + queryFloats + outputFloats + scoreFloats + 2 * perQuery) * sizeof(float));
             Values = Keys + keyFloats;
             Queries = Values + valueFloats;

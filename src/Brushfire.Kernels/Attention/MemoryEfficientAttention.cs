@@ -67,11 +67,7 @@ internal readonly unsafe struct MemoryEfficientAttention : IWork
             for (int query = 0; query < queries; query += nr) Attend<TSimd, TVector>(memory, n, h, first, query, key, count);
         }
 
-        for (int query = 0; query < queries; query += nr)
-        {
-            float* output = _a.Output + n * _a.OutputStrides.Batch + h * _a.OutputStrides.Head + (first + query) * _a.OutputStrides.Token;
-            AttentionBlock.Finish<TSimd, TVector>(_a, memory.Outputs + query * memory.PaddedDepth, nr, memory.Sums + query, Math.Min(nr, queries - query), output);
-        }
+        AttentionBlock.Finish<TSimd, TVector>(_a, n, h, first, queries, nr, memory.Outputs, memory.PaddedDepth, memory.Sums);
     }
 
     // One panel of queries, first + query and on, sees keys key … key + count - 1, packed.
@@ -128,8 +124,8 @@ internal readonly unsafe struct MemoryEfficientAttention : IWork
         public Memory(int queries, int keys, int depth, int nr, int mr)
         {
             (Padded, PaddedDepth) = (queries, Blocks.RoundUp(depth, mr));
-            nint queryFloats = Line((nint)queries * depth), outputFloats = Line((nint)queries * PaddedDepth), keyFloats = Line((nint)keys * depth);
-            nint valueFloats = Line((nint)keys * PaddedDepth), scoreFloats = Line((nint)keys * nr), perQuery = Line(queries);
+            nint queryFloats = AttentionBlock.Line((nint)queries * depth), outputFloats = AttentionBlock.Line((nint)queries * PaddedDepth), keyFloats = AttentionBlock.Line((nint)keys * depth);
+            nint valueFloats = AttentionBlock.Line((nint)keys * PaddedDepth), scoreFloats = AttentionBlock.Line((nint)keys * nr), perQuery = AttentionBlock.Line(queries);
             Bytes = (queryFloats + outputFloats + keyFloats + valueFloats + scoreFloats + 2 * perQuery) * sizeof(float);
             Queries = (float*)Scratch.Take(Bytes);
             Outputs = Queries + queryFloats;
@@ -139,7 +135,5 @@ internal readonly unsafe struct MemoryEfficientAttention : IWork
             Maxima = Scores + scoreFloats;
             Sums = Maxima + perQuery;
         }
-
-        private static nint Line(nint floats) => (floats + 15) & ~(nint)15;
     }
 }

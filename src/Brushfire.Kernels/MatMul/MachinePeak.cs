@@ -96,7 +96,7 @@ public sealed unsafe record MachinePeak(double OperationsPerSecond, double Cycle
                     switch (Kind)
                     {
                         case TileKind.Own: MicroKernel.Run<TSimd, TVector>(k, a, b, tile, columns, accumulate: false); break;
-                        case TileKind.FourByThree: Run4x3<TSimd, TVector>(k, a, b, tile); break;
+                        case TileKind.FourByThree: MicroKernel.Run4x3<TSimd, TVector>(k, a, b, tile, columns, accumulate: false); break;
                         case TileKind.Pairs: BFloat16Kernels.Native.Multiply(k, (byte*)a, (byte*)b, tile, columns, accumulate: false); break;
                     }
                 }
@@ -105,31 +105,5 @@ public sealed unsafe record MachinePeak(double OperationsPerSecond, double Cycle
             // A pair along K is two multiply-adds.
             Interlocked.Add(ref *Operations, calls * (Kind == TileKind.Pairs ? 4 : 2) * k * rows * columns);
         }
-    }
-
-    // The same loop as MicroKernel's with another balance of loads: seven for twelve multiply-adds.
-    private static void Run4x3<TSimd, TVector>(int k, float* a, float* b, float* tile) where TSimd : struct, ISimd<TVector> where TVector : struct
-    {
-        TVector c00 = TSimd.Zero, c01 = TSimd.Zero, c02 = TSimd.Zero;
-        TVector c10 = TSimd.Zero, c11 = TSimd.Zero, c12 = TSimd.Zero;
-        TVector c20 = TSimd.Zero, c21 = TSimd.Zero, c22 = TSimd.Zero;
-        TVector c30 = TSimd.Zero, c31 = TSimd.Zero, c32 = TSimd.Zero;
-        for (; k > 0; k--)
-        {
-            TVector b0 = TSimd.Load(b), b1 = TSimd.Load(b + TSimd.Count), b2 = TSimd.Load(b + 2 * TSimd.Count);
-            TVector a0 = TSimd.Broadcast(a[0]);
-            c00 = TSimd.MultiplyAdd(a0, b0, c00); c01 = TSimd.MultiplyAdd(a0, b1, c01); c02 = TSimd.MultiplyAdd(a0, b2, c02);
-            TVector a1 = TSimd.Broadcast(a[1]);
-            c10 = TSimd.MultiplyAdd(a1, b0, c10); c11 = TSimd.MultiplyAdd(a1, b1, c11); c12 = TSimd.MultiplyAdd(a1, b2, c12);
-            TVector a2 = TSimd.Broadcast(a[2]);
-            c20 = TSimd.MultiplyAdd(a2, b0, c20); c21 = TSimd.MultiplyAdd(a2, b1, c21); c22 = TSimd.MultiplyAdd(a2, b2, c22);
-            TVector a3 = TSimd.Broadcast(a[3]);
-            c30 = TSimd.MultiplyAdd(a3, b0, c30); c31 = TSimd.MultiplyAdd(a3, b1, c31); c32 = TSimd.MultiplyAdd(a3, b2, c32);
-            a += 4;
-            b += 3 * TSimd.Count;
-        }
-
-        TVector sum0 = TSimd.Add(TSimd.Add(c00, c01), TSimd.Add(c02, c10)), sum1 = TSimd.Add(TSimd.Add(c11, c12), TSimd.Add(c20, c21));
-        TSimd.Store(tile, TSimd.Add(TSimd.Add(sum0, sum1), TSimd.Add(TSimd.Add(c22, c30), TSimd.Add(c31, c32))));
     }
 }

@@ -125,6 +125,55 @@ public static unsafe class MicroKernel
         StoreRow<TSimd, TVector>(tile + 5 * tileStride, c50, c51);
     }
 
+    /// <summary>The same with a tile of 4 rows and 3 vectors at any vector width: seven loads for twelve multiply-adds.</summary>
+    internal static void Run4x3<TSimd, TVector>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate)
+        where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        TVector c00 = TSimd.Zero, c01 = TSimd.Zero, c02 = TSimd.Zero;
+        TVector c10 = TSimd.Zero, c11 = TSimd.Zero, c12 = TSimd.Zero;
+        TVector c20 = TSimd.Zero, c21 = TSimd.Zero, c22 = TSimd.Zero;
+        TVector c30 = TSimd.Zero, c31 = TSimd.Zero, c32 = TSimd.Zero;
+        int columns = 3 * TSimd.Count;
+        for (; k >= 4; k -= 4, a += 16, b += 4 * columns)
+        {
+            Step<TSimd, TVector>(a, b, ref c00, ref c01, ref c02, ref c10, ref c11, ref c12, ref c20, ref c21, ref c22, ref c30, ref c31, ref c32);
+            Step<TSimd, TVector>(a + 4, b + columns, ref c00, ref c01, ref c02, ref c10, ref c11, ref c12, ref c20, ref c21, ref c22, ref c30, ref c31, ref c32);
+            Step<TSimd, TVector>(a + 8, b + 2 * columns, ref c00, ref c01, ref c02, ref c10, ref c11, ref c12, ref c20, ref c21, ref c22, ref c30, ref c31, ref c32);
+            Step<TSimd, TVector>(a + 12, b + 3 * columns, ref c00, ref c01, ref c02, ref c10, ref c11, ref c12, ref c20, ref c21, ref c22, ref c30, ref c31, ref c32);
+        }
+
+        for (; k > 0; k--, a += 4, b += columns)
+            Step<TSimd, TVector>(a, b, ref c00, ref c01, ref c02, ref c10, ref c11, ref c12, ref c20, ref c21, ref c22, ref c30, ref c31, ref c32);
+
+        if (accumulate)
+        {
+            AddRow<TSimd, TVector>(tile, ref c00, ref c01, ref c02);
+            AddRow<TSimd, TVector>(tile + tileStride, ref c10, ref c11, ref c12);
+            AddRow<TSimd, TVector>(tile + 2 * tileStride, ref c20, ref c21, ref c22);
+            AddRow<TSimd, TVector>(tile + 3 * tileStride, ref c30, ref c31, ref c32);
+        }
+
+        StoreRow<TSimd, TVector>(tile, c00, c01, c02);
+        StoreRow<TSimd, TVector>(tile + tileStride, c10, c11, c12);
+        StoreRow<TSimd, TVector>(tile + 2 * tileStride, c20, c21, c22);
+        StoreRow<TSimd, TVector>(tile + 3 * tileStride, c30, c31, c32);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step<TSimd, TVector>(float* a, float* b, ref TVector c00, ref TVector c01, ref TVector c02, ref TVector c10, ref TVector c11, ref TVector c12,
+        ref TVector c20, ref TVector c21, ref TVector c22, ref TVector c30, ref TVector c31, ref TVector c32) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        TVector b0 = TSimd.Load(b), b1 = TSimd.Load(b + TSimd.Count), b2 = TSimd.Load(b + 2 * TSimd.Count);
+        TVector a0 = TSimd.Broadcast(a[0]);
+        c00 = TSimd.MultiplyAdd(a0, b0, c00); c01 = TSimd.MultiplyAdd(a0, b1, c01); c02 = TSimd.MultiplyAdd(a0, b2, c02);
+        TVector a1 = TSimd.Broadcast(a[1]);
+        c10 = TSimd.MultiplyAdd(a1, b0, c10); c11 = TSimd.MultiplyAdd(a1, b1, c11); c12 = TSimd.MultiplyAdd(a1, b2, c12);
+        TVector a2 = TSimd.Broadcast(a[2]);
+        c20 = TSimd.MultiplyAdd(a2, b0, c20); c21 = TSimd.MultiplyAdd(a2, b1, c21); c22 = TSimd.MultiplyAdd(a2, b2, c22);
+        TVector a3 = TSimd.Broadcast(a[3]);
+        c30 = TSimd.MultiplyAdd(a3, b0, c30); c31 = TSimd.MultiplyAdd(a3, b1, c31); c32 = TSimd.MultiplyAdd(a3, b2, c32);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AddRow<TSimd, TVector>(float* row, ref TVector c0, ref TVector c1, ref TVector c2)
         where TSimd : struct, ISimd<TVector> where TVector : struct
