@@ -25,7 +25,7 @@ internal static class Choices
 
     /// <summary>fp32 unless bf16 is named.</summary>
     public static DType ReadPrecision(this OptionValues values, Option<string?> option) =>
-        values.Choice(option, ("fp32", DType.Float32), ("bf16", DType.BFloat16));
+        values.Choice(option, [.. new[] { DType.Float32, DType.BFloat16 }.Select(precision => (StepReport.Name(precision), precision))]);
 
     /// <summary>Sets the threads that kernels use, where the option is there.</summary>
     public static void SetThreads(this OptionValues values, Option<string?> option)

@@ -2,7 +2,6 @@
 
 using System.CommandLine;
 using Brushfire.Bench;
-using Brushfire.Tensors;
 using Spectre.Console;
 
 namespace Brushfire.Cli.Commands;
@@ -43,9 +42,7 @@ internal sealed class KernelBenchmarkCommand : ProgramCommand
         terminal.WriteTable(Kernels(report!));
         terminal.WriteTable(Sums("group", report!.Groups));
         terminal.WriteTable(Sums("part", report.Parts));
-        foreach (string line in report.ToLines()) terminal.Data.WriteLine(line);
-        if (file is not null) File.WriteAllText(file, Json.Print(report.ToJson()) + "\n");
-        if (report.Peaks.Invalid is { } reason) throw new BrushfireException($"The report is invalid: {reason}.");
+        BenchmarkCommand.Report(terminal, report.ToLines(), report.ToJson(), file, report.Peaks.Invalid);
     }
 
     private static Table Kernels(KernelReport report)

@@ -2,7 +2,6 @@
 
 using System.CommandLine;
 using Brushfire.Bench;
-using Brushfire.Tensors;
 using Spectre.Console;
 
 namespace Brushfire.Cli.Commands;
@@ -55,9 +54,7 @@ internal sealed class StepBenchmarkCommand : ProgramCommand
         StepReport? report = null;
         terminal.ShowProgress("step", benchmark.Steps, told => report = benchmark.Run(told));
         if (report!.Ops is { } ops) terminal.WriteTable(ByOp(ops));
-        foreach (string line in report.ToLines()) terminal.Data.WriteLine(line);
-        if (file is not null) File.WriteAllText(file, Json.Print(report.ToJson()) + "\n");
-        if (report.Invalid is { } reason) throw new BrushfireException($"The report is invalid: {reason}.");
+        BenchmarkCommand.Report(terminal, report.ToLines(), report.ToJson(), file, report.Invalid);
     }
 
     private static Table ByOp(OpTimes ops)
