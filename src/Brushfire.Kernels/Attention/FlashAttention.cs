@@ -6,7 +6,28 @@ using System.Runtime.Intrinsics;
 
 namespace Brushfire.Kernels;
 
-internal readonly unsafe struct FlashAttention : IWork
+internal static unsafe class FlashAttention
+{
+    public static void Run(in AttentionArguments a)
+    {
+        if (a.Element == ElementKind.Float32) FlashAttention<Float32Attention>.Run(a);
+        else if (BFloat16Kernels.IsNative) FlashAttention<PairAttention<BFloat16Kernels.Native>>.Run(a);
+        else FlashAttention<RoundedAttention>.Run(a);
+    }
+
+    /// <summary>Bytes of the packed keys and values of a head, part of each thread's scratch.</summary>
+    public static nint PackedBytes(int keyLength, int headDim)
+    {
+        (nint keys, nint values) = PackedFloats(keyLength, headDim, AttentionTile.Rows(Tiling.CurrentLanes));
+        return (keys + values) * sizeof(float);
+    }
+
+    /// <summary>Likewise, with <paramref name="mr"/> rows of a tile.</summary>
+    public static (nint Keys, nint Values) PackedFloats(int keyLength, int headDim, int mr) =>
+        (AttentionBlock.Line((nint)Blocks.RoundUp(keyLength, mr) * headDim), AttentionBlock.Line((nint)keyLength * Blocks.RoundUp(headDim, mr)));
+}
+
+internal readonly unsafe struct FlashAttention<TOperands> : IWork where TOperands : struct, IAttentionOperands
 {
     // Bounds of a block: floats of packed keys (values are as many) and of packed queries (outputs are as many) that
     // share the second-level cache, and keys whose scores leave room in the nearest one.
@@ -38,25 +59,15 @@ internal readonly unsafe struct FlashAttention : IWork
         _queryBlocks = Math.Max(Blocks.Count(a.QueryLength, Math.Clamp(QueryFloats / depth, nr, MaxQueries)), Math.Min(enough, Blocks.Count(a.QueryLength, 2 * nr)));
         _queryBlock = Blocks.RoundUp(Blocks.Count(a.QueryLength, Math.Max(1, _queryBlocks)), nr);
         _keyBlock = Blocks.RoundUp(Math.Min(a.KeyLength, Math.Clamp(KeyFloats / depth, 64, MaxKeys)), mr);
-        _depthBlock = Blocks.Count(depth, Blocks.Count(depth, PanelFloats / nr));
+        _depthBlock = Blocks.RoundUp(Blocks.Count(depth, Blocks.Count(depth, PanelFloats / nr)), 2);
         _launch = Interlocked.Increment(ref s_launches);
     }
 
     public static void Run(in AttentionArguments a)
     {
-        var work = new FlashAttention(a);
+        var work = new FlashAttention<TOperands>(a);
         WorkerPool.Run(checked(a.Batch * a.Heads * work._queryBlocks), ref work);
     }
-
-    /// <summary>Bytes of the packed keys and values of a head, part of each thread's scratch.</summary>
-    public static nint PackedBytes(int keyLength, int headDim)
-    {
-        (nint keys, nint values) = PackedFloats(keyLength, headDim, AttentionTile.Rows(Tiling.CurrentLanes));
-        return (keys + values) * sizeof(float);
-    }
-
-    private static (nint Keys, nint Values) PackedFloats(int keyLength, int headDim, int mr) =>
-        (AttentionBlock.Line((nint)Blocks.RoundUp(keyLength, mr) * headDim), AttentionBlock.Line((nint)keyLength * Blocks.RoundUp(headDim, mr)));
 
     public void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
@@ -70,11 +81,12 @@ internal readonly unsafe struct FlashAttention : IWork
         if (t_packed != (_launch, head))
         {
             PackKeys<TSimd, TVector>(_a.Key + n * _a.KeyStrides.Batch + h * _a.KeyStrides.Head, memory.Keys);
-            PackValues(_a.Value + n * _a.ValueStrides.Batch + h * _a.ValueStrides.Head, memory.Values, AttentionTile.Rows(TSimd.Count));
+            PackValues<TSimd, TVector>(_a.Value + n * _a.ValueStrides.Batch + h * _a.ValueStrides.Head, memory.Values);
             t_packed = (_launch, head);
         }
 
         AttentionBlock.PackQueries<TSimd, TVector>(_a, n, h, first, queries, nr, memory.Queries);
+        for (int query = 0; query < queries; query += nr) TOperands.Convert<TSimd, TVector>(memory.Queries + (nint)query * _a.HeadDim, _a.HeadDim, nr);
         new Span<float>(memory.Outputs, memory.Padded * memory.PaddedDepth).Clear();
         new Span<float>(memory.Maxima, memory.Padded).Fill(float.NegativeInfinity);
         new Span<float>(memory.Sums, memory.Padded).Clear();
@@ -100,9 +112,9 @@ internal readonly unsafe struct FlashAttention : IWork
         for (int depth = 0; depth < _a.HeadDim; depth += _depthBlock)
         {
             int length = Math.Min(_depthBlock, _a.HeadDim - depth);
-            float* a = memory.Keys + (nint)key * _a.HeadDim + depth * mr, b = memory.Queries + (nint)query * _a.HeadDim + depth * nr;
+            float* a = memory.Keys + (nint)key * _a.HeadDim + TOperands.Floats(depth, mr), b = memory.Queries + (nint)query * _a.HeadDim + TOperands.Floats(depth, nr);
             for (int i = 0; i < seen; i += mr, a += mr * _a.HeadDim)
-                AttentionTile.Run<TSimd, TVector>(length, a, b, memory.Scores + i * nr, nr, accumulate: depth > 0);
+                TOperands.Multiply<TSimd, TVector>(length, a, b, memory.Scores + i * nr, nr, accumulate: depth > 0);
         }
 
         if (_a.Mask is not null) AttentionBlock.AddMask<TSimd, TVector>(_a, memory.Scores, n, h, absolute, nr, key, seen);
@@ -112,9 +124,10 @@ internal readonly unsafe struct FlashAttention : IWork
         for (int lane = 0; lane < nr; lane += TSimd.Count)
             Exponentials<TSimd, TVector>(memory.Scores + lane, nr, seen, memory.Maxima + query + lane, memory.Sums + query + lane, outputs + lane, memory.PaddedDepth);
 
+        TOperands.Convert<TSimd, TVector>(memory.Scores, seen, nr);
         float* value = memory.Values + (nint)key * memory.PaddedDepth;
         for (nint i = 0; i < memory.PaddedDepth; i += mr, value += (nint)mr * count)
-            AttentionTile.Run<TSimd, TVector>(seen, value, memory.Scores, outputs + i * nr, nr, accumulate: true);
+            TOperands.Multiply<TSimd, TVector>(seen, value, memory.Scores, outputs + i * nr, nr, accumulate: true);
     }
 
     // Scores become 2^(score - maximum), a vector of queries over all keys. The maximum moves only where it would lag
@@ -148,12 +161,14 @@ internal readonly unsafe struct FlashAttention : IWork
         {
             for (int r = 0; r < mr; r++) rows[r] = source + Math.Min(key + r, _a.KeyLength - 1) * _a.KeyStrides.Token;
             PanelPacking.Interleave(rows, mr, _a.HeadDim, panels);
+            TOperands.Convert<TSimd, TVector>(panels, _a.HeadDim, mr);
         }
     }
 
     // By blocks of keys, panels of MR elements, [keys, MR]; elements beyond the last are zero.
-    private void PackValues(float* source, float* panels, int mr)
+    private void PackValues<TSimd, TVector>(float* source, float* panels) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
+        int mr = AttentionTile.Rows(TSimd.Count);
         for (int key = 0; key < _a.KeyLength; key += _keyBlock)
         {
             int count = Math.Min(_keyBlock, _a.KeyLength - key);
@@ -167,6 +182,8 @@ internal readonly unsafe struct FlashAttention : IWork
                     else if (used == 8) Vector256.Load(from).Store(panels);
                     else for (int r = 0; r < mr; r++) panels[r] = r < used ? from[r] : 0;
                 }
+
+                TOperands.Convert<TSimd, TVector>(panels - (nint)count * mr, count, mr);
             }
         }
     }
@@ -182,7 +199,7 @@ internal readonly unsafe struct FlashAttention : IWork
             int nr = AttentionTile.Columns(lanes), mr = AttentionTile.Rows(lanes);
             (Padded, PaddedDepth) = (queries, Blocks.RoundUp(a.HeadDim, mr));
             nint queryFloats = AttentionBlock.Line((nint)queries * a.HeadDim), outputFloats = AttentionBlock.Line((nint)queries * PaddedDepth), perQuery = AttentionBlock.Line(queries), scoreFloats = AttentionBlock.Line((nint)keys * nr);
-            (nint keyFloats, nint valueFloats) = PackedFloats(a.KeyLength, a.HeadDim, mr);
+            (nint keyFloats, nint valueFloats) = FlashAttention.PackedFloats(a.KeyLength, a.HeadDim, mr);
             Keys = (float*)Scratch.Take((keyFloats + valueFloats + queryFloats + outputFloats + scoreFloats + 2 * perQuery) * sizeof(float));
             Values = Keys + keyFloats;
             Queries = Values + valueFloats;

@@ -51,6 +51,7 @@ internal readonly unsafe struct MemoryEfficientAttention : IWork
 
         var memory = new Memory(_queryBlock, _keyBlock, _a.HeadDim, nr, mr);
         AttentionBlock.PackQueries<TSimd, TVector>(_a, n, h, first, queries, nr, memory.Queries);
+        Round<TSimd, TVector>(memory.Queries, (nint)Blocks.RoundUp(queries, nr) * _a.HeadDim);
         new Span<float>(memory.Outputs, memory.Padded * memory.PaddedDepth).Clear();
         new Span<float>(memory.Maxima, memory.Padded).Fill(float.NegativeInfinity);
         new Span<float>(memory.Sums, memory.Padded).Clear();
@@ -64,6 +65,8 @@ internal readonly unsafe struct MemoryEfficientAttention : IWork
             for (int depth = 0; depth < _a.HeadDim; depth += DepthBlock)
                 keys.Pack<TSimd, TVector>(0, key, count, depth, Math.Min(DepthBlock, _a.HeadDim - depth), memory.Keys + (nint)Blocks.RoundUp(count, mr) * depth);
             values.Pack<TSimd, TVector>(0, 0, _a.HeadDim, key, count, memory.Values);
+            Round<TSimd, TVector>(memory.Keys, (nint)Blocks.RoundUp(count, mr) * _a.HeadDim);
+            Round<TSimd, TVector>(memory.Values, (nint)count * memory.PaddedDepth);
             for (int query = 0; query < queries; query += nr) Attend<TSimd, TVector>(memory, n, h, first, query, key, count);
         }
 
@@ -97,9 +100,16 @@ internal readonly unsafe struct MemoryEfficientAttention : IWork
             for (nint i = lane; i < memory.PaddedDepth * nr; i += nr) TSimd.Store(outputs + i, TSimd.Multiply(TSimd.Load(outputs + i), rescale));
         }
 
+        Round<TSimd, TVector>(memory.Scores, (nint)seen * nr);
         float* value = memory.Values;
         for (nint i = 0; i < memory.PaddedDepth; i += mr, value += (nint)mr * count)
             MicroKernel.Run<TSimd, TVector>(seen, value, memory.Scores, outputs + i * nr, nr, accumulate: true);
+    }
+
+    // Operands of bfloat16 products stay float32, where these are exact.
+    private void Round<TSimd, TVector>(float* panels, nint count) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        if (_a.Element == ElementKind.BFloat16) BFloat16Panels.Round<TSimd, TVector>(panels, count);
     }
 
     // Scores become 2^(score - maximum), a vector of queries over all keys; maximum and sum move on. Gives the factor of what was summed before.

@@ -105,6 +105,7 @@ public sealed class AutocastTests
     [Theory]
     [InlineData(AttentionBackend.Math)]
     [InlineData(AttentionBackend.MemoryEfficient)]
+    [InlineData(AttentionBackend.Flash)]
     public void Attention_agrees_with_float32_as_far_as_its_operands_do(AttentionBackend backend)
     {
         using var scope = new TensorScope();
