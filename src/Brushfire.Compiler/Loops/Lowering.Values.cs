@@ -1,4 +1,4 @@
-// Lowering, the part that follows an index through the ops of a group.
+// Lowering, the part that follows an element's number through the ops of a group.
 
 using Brushfire.Compiler.Graphs;
 using Brushfire.Tensors;
@@ -22,35 +22,40 @@ internal sealed partial class Lowering
         var stores = new List<Store>();
         foreach (Target target in region.Targets)
         {
-            if (Reshaped(target.Index, target.From, target.Node.Shape) is not { } index) return null;
-            if (Value(target.Node, index) is not { } value) return null;
+            if (Value(target.Node, target.Element) is not { } value) return null;
             int output = _group.Outputs.IndexOf(target.Node);
-            stores.Add(new Store(output < 0 ? -1 : AccessOf(_group.Inputs.Length + output, $"y{output}", target.Node, index), value));
+            stores.Add(new Store(output < 0 ? -1 : AccessOf(_group.Inputs.Length + output, $"y{output}", target.Element), value));
         }
 
         return new LoopNest(region.Sizes, [.. _accesses], [.. stores]);
     }
 
-    /// <summary>The node's value at an index of its own axes; null at an obstacle.</summary>
-    private Expr? Value(Node node, Affine[] index)
+    /// <summary>The value of one of a node's elements; null at an obstacle.</summary>
+    private Expr? Value(Node node, Affine element)
     {
-        var place = new Place(node, string.Join(',', (object[])index));
+        var place = new Place(node, element);
         if (_values.TryGetValue(place, out Expr? known)) return known;
-        Expr? value = node == _group.Anchor ? Product(node, index) : _inside.Contains(node) ? Computed(node, index) : Read(node, index);
+        Expr? value = node == _group.Anchor ? Product(node, element) : _inside.Contains(node) ? Computed(node, element) : Read(node, element);
         if (value is not null) _values[place] = value;
         return value;
     }
 
-    private Expr? Computed(Node node, Affine[] index) => node.Op switch
+    private Expr? Computed(Node node, Affine element) => node.Op switch
     {
-        Unary unary => Input(node, 0, index) is { } x ? new UnaryExpr(unary.Operator, x) : null,
-        Binary binary => Input(node, 0, index) is { } a && Input(node, 1, index) is { } b ? new BinaryExpr(binary.Operator, a, b) : null,
-        Cast { DType: DType.Float32 } or Copy => Input(node, 0, index),
-        Expand => Input(node, 0, index),
-        Reshape => Reshaped(index, node.Shape, node.Inputs[0].Shape) is { } from ? Value(node.Inputs[0], from) : null,
-        Permute permute => Value(node.Inputs[0], Permuted(permute, index)),
-        Slice slice => Value(node.Inputs[0], [.. index.Select((at, axis) => axis == slice.Axis ? at.Plus(slice.Start) : at)]),
-        UpsampleNearest up => Divide(index[1], up.Factor) is (var y, _) && Divide(index[2], up.Factor) is (var x, _) ? Value(node.Inputs[0], [index[0], y, x, index[3]]) : null,
+        Unary unary => Input(node, 0, element) is { } x ? new UnaryExpr(unary.Operator, x) : null,
+        Binary binary => Input(node, 0, element) is { } a && Input(node, 1, element) is { } b ? new BinaryExpr(binary.Operator, a, b) : null,
+        Cast { DType: DType.Float32 } or Copy or Expand => Input(node, 0, element),
+        Reshape => Value(node.Inputs[0], element),
+        Permute permute when MovesOnlyOnes(permute, node.Shape) => Value(node.Inputs[0], element),
+        Slice slice => Sliced(node, slice, element),
+        _ => Axes(element, node.Shape) is { } index ? ComputedAt(node, index) : null,
+    };
+
+    // The same for ops that look at axes.
+    private Expr? ComputedAt(Node node, Affine[] index) => node.Op switch
+    {
+        Permute permute => ValueAt(node.Inputs[0], Permuted(permute, index)),
+        UpsampleNearest up => Divide(index[1], up.Factor) is (var y, _) && Divide(index[2], up.Factor) is (var x, _) ? ValueAt(node.Inputs[0], [index[0], y, x, index[3]]) : null,
         Concatenate concatenate => Part(node, concatenate.Axis, index),
         Reduce reduce => Folded(node, reduce.Operator, reduce.Axis, index),
         Softmax => SoftmaxOf(node, index),
@@ -58,24 +63,24 @@ internal sealed partial class Lowering
         _ => Refuse($"{node.Op.Name} is no loop over elements"),
     };
 
+    private Expr? ValueAt(Node node, Affine[] index) => Value(node, Number(node.Shape, index));
+
     private Expr? Refuse(string reason)
     {
         _obstacle ??= new Obstacle(reason);
         return null;
     }
 
-    private Expr? Product(Node anchor, Affine[] index)
+    private Expr? Product(Node anchor, Affine element)
     {
-        for (int axis = 0; axis < index.Length; axis++)
-        {
-            // The targets' index is the product's own.
-            if (!SameElement(index[axis], _region.Targets[0].Index[axis])) return Refuse($"{anchor.Name} is not read where it is computed");
-        }
+        // The targets' elements are the product's own.
+        if (!SameElement(element, _region.Targets[0].Element)) return Refuse($"{anchor.Name} is not read where it is computed");
 
         // A linear layer's and a convolution's third input is a bias along the last axis.
         var product = new Handed();
         if (anchor.Inputs.Length < 3) return product;
-        return Value(anchor.Inputs[2], [index[^1]]) is { } bias ? new BinaryExpr(BinaryOperator.Add, product, bias) : null;
+        if (Divide(element, anchor.Shape[^1]) is not (_, var column)) return null;
+        return Value(anchor.Inputs[2], column) is { } bias ? new BinaryExpr(BinaryOperator.Add, product, bias) : null;
     }
 
     // Strides of dimensions of size 1 do not count.
@@ -86,11 +91,11 @@ internal sealed partial class Lowering
         return a.Offset == b.Offset;
     }
 
-    private Expr? Read(Node node, Affine[] index)
+    private Expr? Read(Node node, Affine element)
     {
         int input = _group.Inputs.IndexOf(node);
         if (input < 0) return Refuse($"{node.Name} is no input of the group");
-        return node.DType == DType.Float32 ? Interned(AccessOf(input, $"x{input}", node, index)) : Refuse($"{node.Spec} is not read by loops");
+        return node.DType == DType.Float32 ? Interned(AccessOf(input, $"x{input}", element)) : Refuse($"{node.Spec} is not read by loops");
     }
 
     private Expr Interned(int access)
@@ -100,15 +105,42 @@ internal sealed partial class Lowering
         return new Load(access);
     }
 
-    // An input of a pointwise op, broadcast: axes that are missing in front, and those of size 1 that are repeated.
-    private Expr? Input(Node node, int input, Affine[] index)
+    // An input of a pointwise op, broadcast: axes that are missing in front, and those of size 1 that are repeated. Neighbouring axes
+    // that are both repeated, or both not, are one.
+    private Expr? Input(Node node, int input, Affine element)
     {
-        Node from = node.Inputs[input];
-        var at = new Affine[from.Shape.Rank];
-        int added = index.Length - at.Length;
-        for (int axis = 0; axis < at.Length; axis++)
-            at[axis] = from.Shape[axis] != node.Shape[axis + added] ? Affine.Constant(0, Rank) : index[axis + added];
-        return Value(from, at);
+        (Shape from, Shape to) = (node.Inputs[input].Shape, node.Shape);
+        if (from.Count == to.Count) return Value(node.Inputs[input], element);
+        bool IsRepeated(int axis) => axis < to.Rank - from.Rank || from[axis - to.Rank + from.Rank] != to[axis];
+        Affine at = Affine.Constant(0, Rank);
+        long stride = 1;
+        for (int axis = to.Rank - 1; axis >= 0;)
+        {
+            bool repeated = IsRepeated(axis);
+            long size = 1;
+            for (; axis >= 0 && (to[axis] == 1 || IsRepeated(axis) == repeated); axis--) size *= Math.Max(1, to[axis]);
+            if ((axis < 0 ? (element, element) : Divide(element, size)) is not (var outer, var inner)) return null;
+            if (!repeated) (at, stride) = (at + (inner * stride), stride * size);
+            element = outer;
+        }
+
+        return Value(node.Inputs[input], at);
+    }
+
+    // The sliced axis and those behind it are one, and so are those before it.
+    private Expr? Sliced(Node node, Slice slice, Affine element)
+    {
+        Shape from = node.Inputs[0].Shape;
+        long inner = 1;
+        for (int axis = slice.Axis + 1; axis < from.Rank; axis++) inner *= from[axis];
+        return Divide(element, Math.Max(1, slice.Length * inner)) is (var outer, var rest)
+            ? Value(node.Inputs[0], (outer * (from[slice.Axis] * inner)) + rest.Plus(slice.Start * inner)) : null;
+    }
+
+    private static bool MovesOnlyOnes(Permute permute, Shape shape)
+    {
+        int[] order = [.. permute.Order.Values.ToArray().Where((_, axis) => shape[axis] != 1)];
+        return order.SequenceEqual(order.Order());
     }
 
     private static Affine[] Permuted(Permute permute, Affine[] index)
@@ -128,7 +160,7 @@ internal sealed partial class Lowering
             {
                 if (index[axis].Max(_region.Sizes) >= end) return Cut(node, index[axis], end);
                 int first = start;
-                return Value(part, [.. index.Select((at, a) => a == axis ? at.Plus(-first) : at)]);
+                return ValueAt(part, [.. index.Select((at, a) => a == axis ? at.Plus(-first) : at)]);
             }
 
             start = end;
@@ -153,22 +185,27 @@ internal sealed partial class Lowering
         return Refuse($"the parts of {node.Name} do not meet at an index of one dimension");
     }
 
-    // The same element under another shape.
-    private Affine[]? Reshaped(Affine[] index, Shape from, Shape to)
+    // The indices of an element along the axes of a shape; null at an obstacle.
+    private Affine[]? Axes(Affine element, Shape shape)
     {
-        if (from == to) return index;
-        Affine linear = Affine.Constant(0, Rank);
-        Strides strides = from.RowMajor();
-        for (int axis = 0; axis < from.Rank; axis++) linear += index[axis] * strides[axis];
-        var at = new Affine[to.Rank];
-        for (int axis = to.Rank - 1; axis > 0; axis--)
+        var index = new Affine[shape.Rank];
+        for (int axis = shape.Rank - 1; axis > 0; axis--)
         {
-            if (Divide(linear, Math.Max(1, to[axis])) is not (var quotient, var remainder)) return null;
-            (linear, at[axis]) = (quotient, remainder);
+            if (Divide(element, Math.Max(1, shape[axis])) is not (var quotient, var remainder)) return null;
+            (element, index[axis]) = (quotient, remainder);
         }
 
-        if (to.Rank > 0) at[0] = linear;
-        return at;
+        if (shape.Rank > 0) index[0] = element;
+        return index;
+    }
+
+    // The other way: the number of the element at an index.
+    private static Affine Number(Shape shape, Affine[] index)
+    {
+        Affine number = Affine.Constant(0, index.Length == 0 ? 1 : index[0].Rank);
+        Strides strides = shape.RowMajor();
+        for (int axis = 0; axis < index.Length; axis++) number += index[axis] * strides[axis];
+        return number;
     }
 
     // index = quotient * divisor + remainder; null if a dimension has to be split first.
@@ -197,7 +234,7 @@ internal sealed partial class Lowering
         return null;
     }
 
-    private Fold? Folded(Node node, ReduceOperator op, int axis, Affine[] index) => ColumnsAt(node, axis, index) is { } at && Value(node.Inputs[0], at) is { } x ? new Fold(op, x) : null;
+    private Fold? Folded(Node node, ReduceOperator op, int axis, Affine[] index) => ColumnsAt(node, axis, index) is { } at && ValueAt(node.Inputs[0], at) is { } x ? new Fold(op, x) : null;
 
     // The index of a reduction's input at which its axis runs over the columns.
     private Affine[]? ColumnsAt(Node node, int axis, Affine[] index)
@@ -212,17 +249,17 @@ internal sealed partial class Lowering
 
     private Expr? SoftmaxOf(Node node, Affine[] index)
     {
-        if (ColumnsAt(node, index.Length - 1, index) is not { } at || Value(node.Inputs[0], at) is not { } x) return null;
-        if (!at[^1].Equals(index[^1])) return Refuse($"{node.Name} is read apart from its rows");
+        if (ColumnsAt(node, index.Length - 1, index) is not { } at || ValueAt(node.Inputs[0], at) is not { } x) return null;
+        if (!SameElement(at[^1], index[^1])) return Refuse($"{node.Name} is read apart from its rows");
         var exponential = new UnaryExpr(UnaryOperator.Exp, new BinaryExpr(BinaryOperator.Subtract, x, new Fold(ReduceOperator.Max, x)));
         return new BinaryExpr(BinaryOperator.Divide, exponential, new Fold(ReduceOperator.Sum, exponential));
     }
 
     private Expr? LayerNormOf(Node node, float epsilon, Affine[] index)
     {
-        if (ColumnsAt(node, index.Length - 1, index) is not { } at || Value(node.Inputs[0], at) is not { } x) return null;
-        if (!at[^1].Equals(index[^1])) return Refuse($"{node.Name} is read apart from its rows");
-        if (Value(node.Inputs[1], [index[^1]]) is not { } weight || Value(node.Inputs[2], [index[^1]]) is not { } bias) return null;
+        if (ColumnsAt(node, index.Length - 1, index) is not { } at || ValueAt(node.Inputs[0], at) is not { } x) return null;
+        if (!SameElement(at[^1], index[^1])) return Refuse($"{node.Name} is read apart from its rows");
+        if (Value(node.Inputs[1], index[^1]) is not { } weight || Value(node.Inputs[2], index[^1]) is not { } bias) return null;
         var centered = new BinaryExpr(BinaryOperator.Subtract, x, new Fold(ReduceOperator.Mean, x));
         var variance = new Fold(ReduceOperator.Mean, new BinaryExpr(BinaryOperator.Multiply, centered, centered));
         var factor = new UnaryExpr(UnaryOperator.Rsqrt, new BinaryExpr(BinaryOperator.Add, variance, new Number(epsilon)));
@@ -230,12 +267,9 @@ internal sealed partial class Lowering
         return new BinaryExpr(BinaryOperator.Add, new BinaryExpr(BinaryOperator.Multiply, normalized, weight), bias);
     }
 
-    private int AccessOf(int pointer, string name, Node node, Affine[] index)
+    private int AccessOf(int pointer, string name, Affine element)
     {
-        Affine at = Affine.Constant(0, Rank);
-        Strides strides = node.Shape.RowMajor();
-        for (int axis = 0; axis < index.Length; axis++) at += index[axis] * strides[axis];
-        var access = new Access(pointer, name, at);
+        var access = new Access(pointer, name, element);
         int known = _accesses.IndexOf(access);
         if (known >= 0) return known;
         _accesses.Add(access);

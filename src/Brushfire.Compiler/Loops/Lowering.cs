@@ -1,6 +1,7 @@
-// From a group of nodes to loop nests. An output's index is followed backwards through the group: movement ops change the
-// index, pointwise ops pass it on, reductions put the columns in place of their axis, and at the group's edge it becomes a load.
-// Where an index has to be divided and a dimension does not allow it, that dimension is cut in two and lowering begins anew;
+// From a group of nodes to loop nests. An element is named by its number in row-major order, as an affine function of the loops'
+// dimensions. An output's number is followed backwards through the group: reshaping and pointwise ops pass it on, other movement
+// ops change it, reductions put the columns in place of their axis, and at the group's edge it becomes a load. Where a number has
+// to be divided into the indices of axes and a dimension does not allow it, that dimension is cut in two and lowering begins anew;
 // where a concatenation's parts meet inside of a dimension, the nest is cut into one before and one behind.
 
 using System.Collections.Immutable;
@@ -36,15 +37,14 @@ internal sealed partial class Lowering
     {
         bool reduces = group.Kind == GroupKind.Reduction;
         var lowering = new Lowering(group, reduces);
-        return lowering.Run(reduces ? lowering.Rows() : lowering.Elements());
+        return lowering.Run(reduces ? lowering.Rows() : lowering.Elements(group.Outputs[0].Shape, group.Outputs));
     }
 
     /// <summary>The loop over a contraction's result that maps finished tiles to the group's outputs; <see cref="Handed"/> is the product.</summary>
     public static Lowered LowerEpilogue(FusionGroup group)
     {
         var lowering = new Lowering(group, keepsColumns: true);
-        Affine[] index = Identity(group.Anchor!.Shape);
-        return lowering.Run(lowering.Begin(group.Anchor.Shape.Sizes.ToArray(), group.Outputs.Select(output => new Target(output, group.Anchor.Shape, index))), whole: true);
+        return lowering.Run(lowering.Elements(group.Anchor!.Shape, group.Outputs), whole: true);
     }
 
     /// <summary>The loop over a contraction's input 0, its dimensions not yet joined; its one store is of what is packed.</summary>
@@ -52,19 +52,16 @@ internal sealed partial class Lowering
     {
         Node value = group.Anchor!.Inputs[0];
         var lowering = new Lowering(group, keepsColumns: true);
-        return lowering.Run(lowering.Begin(value.Shape.Sizes.ToArray(), [new Target(value, value.Shape, Identity(value.Shape))]), whole: true, collapse: false);
+        return lowering.Run(lowering.Elements(value.Shape, [value]), whole: true, collapse: false);
     }
 
-    // Dimensions, and the index of each value that is to be stored, in them.
+    // Dimensions, and the values that are to be stored.
     private sealed record Region(ImmutableArray<int> Sizes, ImmutableArray<Target> Targets);
 
-    // A value to be stored, and the index in a shape with as many elements, from which its own follows.
-    private sealed record Target(Node Node, Shape From, Affine[] Index)
-    {
-        public Target Map(Func<Affine, Affine> change) => this with { Index = [.. Index.Select(change)] };
-    }
+    // A value to be stored, and the number of its element.
+    private sealed record Target(Node Node, Affine Element);
 
-    private readonly record struct Place(Node Node, string Index);
+    private readonly record struct Place(Node Node, Affine Element);
 
     /// <summary>Why an attempt cannot go on: a dimension is to be split by an inner size, or cut at an index, or nothing helps.</summary>
     private sealed record Obstacle(string Reason, int Dimension = -1, int Split = 0, int Cut = 0);
@@ -102,21 +99,20 @@ internal sealed partial class Lowering
 
     private static Region Split(Region region, int dimension, int inner) => new(
         region.Sizes.SetItem(dimension, region.Sizes[dimension] / inner).Insert(dimension + 1, inner),
-        [.. region.Targets.Select(target => target.Map(index => index.Split(dimension, inner)))]);
+        [.. region.Targets.Select(target => target with { Element = target.Element.Split(dimension, inner) })]);
 
     private static Region Part(Region region, int dimension, int start, int length) => new(
         region.Sizes.SetItem(dimension, length),
-        [.. region.Targets.Select(target => target.Map(index => index.Shift(dimension, start)))]);
+        [.. region.Targets.Select(target => target with { Element = target.Element.Shift(dimension, start) })]);
 
-    // A pointwise group's dimensions are those of its first output.
-    private Region? Elements()
+    // Loops over all elements of a shape.
+    private Region? Elements(Shape shape, IEnumerable<Node> stored)
     {
-        Shape shape = _group.Outputs[0].Shape;
-        Affine[] index = Identity(shape);
-        return Begin(shape.Sizes.ToArray(), _group.Outputs.Select(output => new Target(output, shape, index)));
+        Affine[] index = [.. Enumerable.Range(0, shape.Rank).Select(axis => Affine.Dimension(axis, shape.Rank))];
+        return Begin(shape.Sizes.ToArray(), stored.Select(node => TargetAt(node, shape, index)));
     }
 
-    // A reduction group's are those of what is reduced, the reduced axis last.
+    // A reduction group's loops are those of what is reduced, the reduced axis last. An output has an element for each of theirs, or for each row.
     private Region? Rows()
     {
         Node reduction = _group.Nodes.First(IsReduction);
@@ -128,18 +124,22 @@ internal sealed partial class Lowering
         rowIndex[axis] = Affine.Constant(0, full.Rank);
         Shape row = full.With(axis, 1);
         bool IsRow(Node output) => output.Shape == row || (output.Shape != full && output.Shape.Count == row.Count);
-        return Begin([.. order.Select(a => full[a])], _group.Outputs.Select(output => IsRow(output) ? new Target(output, row, rowIndex) : new Target(output, full, index)));
+        return Begin([.. order.Select(a => full[a])], _group.Outputs.Select(output => IsRow(output) ? TargetAt(output, row, rowIndex) : TargetAt(output, full, index)));
     }
 
     public static bool IsReduction(Node node) => node.Op is Reduce or Softmax or LayerNorm;
 
+    // Null at an obstacle.
     private Region? Begin(int[] sizes, IEnumerable<Target> targets)
     {
-        ImmutableArray<Target> all = [.. targets];
-        foreach (Target target in all)
-            if (target.Node.Shape.Count != target.From.Count) _obstacle = new Obstacle($"{target.Node.Name} has {target.Node.Shape.Count} elements, but the loops have {target.From.Count}");
-        return _obstacle is null ? new Region(sizes.Length == 0 ? [1] : [.. sizes], all) : null;
+        var region = new Region(sizes.Length == 0 ? [1] : [.. sizes], [.. targets]);
+        return _obstacle is null ? region : null;
     }
 
-    private static Affine[] Identity(Shape shape) => [.. Enumerable.Range(0, shape.Rank).Select(axis => Affine.Dimension(axis, Math.Max(1, shape.Rank)))];
+    // A node's element that has the same number as one of a shape with as many elements.
+    private Target TargetAt(Node node, Shape shape, Affine[] index)
+    {
+        if (node.Shape.Count != shape.Count) _obstacle ??= new Obstacle($"{node.Name} has {node.Shape.Count} elements, but the loops have {shape.Count}");
+        return new Target(node, Number(shape, index));
+    }
 }

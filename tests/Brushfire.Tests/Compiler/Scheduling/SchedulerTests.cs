@@ -1,5 +1,6 @@
 // Which nodes share a kernel, and that any graph's schedule computes every node once, after what it reads.
 
+using Brushfire.Compiler.Emission;
 using Brushfire.Compiler.Graphs;
 using Brushfire.Compiler.Scheduling;
 using Brushfire.Tests.Compiler.Graphs;
@@ -119,6 +120,10 @@ public sealed class SchedulerTests
 
         Assert.All(schedule.Outputs, output => Assert.Contains(output.Base, written));
     }, iter: 300);
+
+    [Fact]
+    public void Groups_of_any_graph_become_kernels() => RandomGraphs.All.Sample(graph =>
+        Assert.All(Scheduler.Run(graph).Groups, group => Assert.True(group.Kind == GroupKind.Library || KernelEmitter.Refusal(group) is null, KernelEmitter.Refusal(group))), iter: 2000);
 
     private static void Groups(string text, params string[] groups)
     {
