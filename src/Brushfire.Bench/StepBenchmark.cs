@@ -47,7 +47,7 @@ public sealed class StepBenchmark
     public StepBenchmark(StepBenchmarkOptions options)
     {
         _options = options;
-        _part = ModelPart.Open(options.Model, options.Part, options.Code, options.LatentSize, options.BatchSize, options.Compile);
+        _part = ModelPart.Open(options.Model, options.Part, options.Code, options.LatentSize, options.BatchSize);
     }
 
     /// <summary>All steps, those included that load weights and compile and are not measured.</summary>
@@ -101,7 +101,8 @@ public sealed class StepBenchmark
         Tensor[] inputs = _part.Inputs(index);
         OpTrace? trace = null;
         long start = Stopwatch.GetTimestamp();
-        if (_options.ByOp) trace = OpTrace.Time(() => _part.Run(inputs), inputs);
+        if (_options.Compile) _part.RunCompiled(inputs);
+        else if (_options.ByOp) trace = OpTrace.Time(() => _part.Run(inputs), inputs);
         else _part.Run(inputs);
         return (Stopwatch.GetElapsedTime(start).TotalSeconds, trace);
     }

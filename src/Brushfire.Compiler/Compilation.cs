@@ -23,17 +23,18 @@ internal sealed class Compilation
 
     /// <summary>The program of a captured graph, and how it came about.</summary>
     /// <param name="captured">The graph.</param>
+    /// <param name="capturing">What it took to capture it.</param>
     /// <param name="folder">Its own folder below that of dumps.</param>
     /// <param name="passes">In order.</param>
     /// <param name="settings">What to verify, write, skip and replace.</param>
-    public static (IGraphProgram Program, CompileReport Report) Run(Graph captured, string folder, IReadOnlyList<Pass> passes, CompilerSettings settings)
+    public static (IGraphProgram Program, CompileReport Report) Run(Graph captured, TimeSpan capturing, string folder, IReadOnlyList<Pass> passes, CompilerSettings settings)
     {
         var compilation = new Compilation(captured, folder, settings);
         Graph graph = compilation.Replaced("00-captured", captured, captured);
         if (settings.Verify) GraphVerifier.Verify(graph, "the capture");
         for (int i = 0; i < passes.Count; i++)
             if (!settings.Skip.Contains(passes[i].Name)) graph = compilation.Apply(passes[i], i + 1, graph);
-        var report = new CompileReport(captured.Name, captured, graph, compilation._stages);
+        var report = new CompileReport(captured.Name, capturing, captured, graph, compilation._stages);
         IGraphProgram program = settings.Executor == GraphExecutor.Interpreted ? new InterpretedProgram(graph) : new HoistingProgram(graph, part => compilation.Compile(part, report));
         compilation.Write("report.md", report.ToString);
         return (program, report);
@@ -42,9 +43,9 @@ internal sealed class Compilation
     // Schedule, memory plan and kernels of a graph, or of a part of it that is hoisted later.
     private CompiledProgram Compile(Graph graph, CompileReport report)
     {
-        long start = Stopwatch.GetTimestamp();
-        var program = new CompiledProgram(graph);
-        report.Add(new ProgramReport(graph.Name, Stopwatch.GetElapsedTime(start), program.Schedule.Groups.Length, program.KernelCount, program.InterpretedNodes, program.Plan.Bytes, program.Plan.UnsharedBytes));
+        var clock = new StageClock();
+        var program = new CompiledProgram(graph, clock);
+        report.Add(new ProgramReport(graph.Name, clock.Times, program.Schedule.Groups.Length, program.KernelCount, program.InterpretedNodes, program.Refusals, program.Plan.Bytes, program.Plan.UnsharedBytes));
         string prefix = report.Programs.Count == 1 ? "" : $"{report.Programs.Count}-";
         Write(prefix + "schedule.txt", program.Schedule.ToString);
         Write(prefix + "memory.txt", program.Plan.ToString);

@@ -1,6 +1,7 @@
 // A compiled function: the same arguments, the same results. The first call captures, compiles and runs; later ones check
 // guards and run a program, or are captured anew with a reason that names what changed.
 
+using System.Diagnostics;
 using Brushfire.Compiler.Capture;
 using Brushfire.Compiler.Diagnostics;
 using Brushfire.Compiler.Graphs;
@@ -83,7 +84,8 @@ public abstract class CompiledFunction
     // Runs the function's own code under a tracer: to learn it, or at every call where its graph breaks.
     private object? Capture(object?[] arguments, Part[] parts, Entry? entry, Sizes sizes)
     {
-        var tracer = new Tracer(Name, entry?.HostValuesVary == true || parts.Any(part => part.IsFloat), _fullGraph, graph => ProgramOf(graph, entry));
+        long start = Stopwatch.GetTimestamp();
+        var tracer = new Tracer(Name, entry?.HostValuesVary == true || parts.Any(part => part.IsFloat), _fullGraph, graph => ProgramOf(graph, Stopwatch.GetElapsedTime(start), entry));
         HashSet<Setting> read = [];
         object? result;
         List<Tensor> outputs = [];
@@ -120,7 +122,7 @@ public abstract class CompiledFunction
     }
 
     // Threads that capture the same graph at once compile it once.
-    private IGraphProgram ProgramOf(Graph graph, Entry? entry)
+    private IGraphProgram ProgramOf(Graph graph, TimeSpan capturing, Entry? entry)
     {
         if (_programs.Find(graph) is { } known) return known;
         lock (_compiling)
@@ -129,7 +131,7 @@ public abstract class CompiledFunction
 
             // The same but for numbers that the function's own code made: those are inputs from now on.
             if (entry is not null && _programs.Keys.Any(graph.EqualsButForConstants)) entry.HostValuesVary = true;
-            (IGraphProgram program, CompileReport report) = Compilation.Run(graph, $"{Name}-{_reports.Count + 1}", _passes, CompilerSettings.Current);
+            (IGraphProgram program, CompileReport report) = Compilation.Run(graph, capturing, $"{Name}-{_reports.Count + 1}", _passes, CompilerSettings.Current);
             _programs.Add(graph, program);
             lock (_gate) _reports.Add(report);
             CompilerLog.Write("capture", () => $"{Name}: a graph of {graph.Nodes.Length} nodes");

@@ -2,14 +2,20 @@
 // panels of its precision; where packing was the first use, the unpacked values are not kept, so a weight costs its size
 // once. A program that uses two precisions keeps two packed forms: panels never move while a kernel may read them.
 
+using System.Diagnostics;
 using Brushfire.Kernels;
 using Brushfire.Tensors.Execution;
 
 namespace Brushfire.Tensors;
 
+/// <summary>What it took so far to load the process's parameters at first use, and to pack them.</summary>
+public readonly record struct ParameterStatistics(TimeSpan Loading, TimeSpan Packing);
+
 /// <summary>Makes parameter tensors.</summary>
 public static class Parameter
 {
+    public static ParameterStatistics Statistics => ParameterStorage.Statistics;
+
     /// <summary>A float32 constant whose values <paramref name="load"/> gives at first use, in any element type.</summary>
     /// <param name="name">The key, for errors.</param>
     /// <param name="shape">The shape that models see; what is loaded must have as many elements.</param>
@@ -26,6 +32,8 @@ public static class Parameter
 /// <summary>The storage behind a parameter: its values, its packed form, or for now neither.</summary>
 internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Tensor> load) : Storage(shape.Count * sizeof(float))
 {
+    private static long s_loading, s_packing; // in ticks of TimeSpan
+
     private readonly Lock _gate = new();
     private readonly Dictionary<DType, (Storage Panels, PackedMatrix Matrix)> _packed = [];
     private Tensor? _values;
@@ -34,9 +42,11 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
     {
         get
         {
-            lock (_gate) return (_values ??= Load()).Pointer;
+            lock (_gate) return (_values ??= LoadTimed()).Pointer;
         }
     }
+
+    public static ParameterStatistics Statistics => new(TimeSpan.FromTicks(Interlocked.Read(ref s_loading)), TimeSpan.FromTicks(Interlocked.Read(ref s_packing)));
 
     /// <summary>All values under a shape of as many, those in memory or a copy of the caller's own.</summary>
     public Tensor Values(Shape shape)
@@ -74,8 +84,10 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
         {
             if (_packed.TryGetValue(precision, out var packed)) return packed.Matrix;
             using IDisposable uncached = Allocator.WithoutCache();
-            Tensor values = _values ?? Load();
+            Tensor values = _values ?? LoadTimed();
+            long start = Stopwatch.GetTimestamp();
             _packed[precision] = packed = Packing.Pack(values.Pointer, shape, precision);
+            Interlocked.Add(ref s_packing, Stopwatch.GetElapsedTime(start).Ticks);
             if (_values is null) values.Dispose();
             return packed.Matrix;
         }
@@ -89,6 +101,15 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
 
     /// <summary>The key, for errors and graph texts.</summary>
     public string Name => name;
+
+    // Not what a joined parameter loads of others: that is part of its own loading.
+    private Tensor LoadTimed()
+    {
+        long start = Stopwatch.GetTimestamp();
+        Tensor values = Load();
+        Interlocked.Add(ref s_loading, Stopwatch.GetElapsedTime(start).Ticks);
+        return values;
+    }
 
     // The first use may come from a kernel, a compiled graph or a capture: loading is never part of what is recorded.
     private Tensor Load() => TensorScope.Outside(() =>

@@ -11,6 +11,7 @@ internal sealed class BenchmarkCommand : Command
     public BenchmarkCommand() : base("benchmark", "Measures the models on this machine.")
     {
         Subcommands.Add(new StepBenchmarkCommand());
+        Subcommands.Add(new CompileBenchmarkCommand());
         Subcommands.Add(new KernelBenchmarkCommand());
     }
 

@@ -3,6 +3,7 @@
 
 using System.Reflection;
 using System.Runtime.Loader;
+using Brushfire.Compiler.Diagnostics;
 
 namespace Brushfire.Compiler.Emission;
 
@@ -13,26 +14,36 @@ internal static unsafe class KernelCompiler
     private static readonly AssemblyLoadContext s_context = new("Brushfire kernels");
 
     /// <summary>A function for each kernel: called with the addresses of its inputs and outputs, and its arguments.</summary>
-    public static delegate*<void**, nint*, void>[] Compile(IReadOnlyList<Kernel> kernels)
+    /// <param name="kernels">The texts.</param>
+    /// <param name="clock">Is told when the code is there, compiled or read, and when it is loaded.</param>
+    public static delegate*<void**, nint*, void>[] Compile(IReadOnlyList<Kernel> kernels, StageClock? clock = null)
     {
         lock (s_gate)
         {
             Kernel[] unknown = [.. kernels.Where(kernel => !s_compiled.ContainsKey(kernel.Source)).DistinctBy(kernel => kernel.Source, StringComparer.Ordinal)];
-            if (unknown.Length > 0) Load(unknown);
+            if (unknown.Length > 0) Load(unknown, clock);
             var functions = new delegate*<void**, nint*, void>[kernels.Count];
             for (int i = 0; i < functions.Length; i++) functions[i] = (delegate*<void**, nint*, void>)s_compiled[kernels[i].Source];
             return functions;
         }
     }
 
-    private static void Load(Kernel[] kernels)
+    private static void Load(Kernel[] kernels, StageClock? clock)
     {
-        byte[] image = KernelCache.Default.GetOrAdd([.. kernels.Select(kernel => kernel.Source)], static sources => RoslynCompiler.Compile(sources));
+        bool compiled = false;
+        byte[] image = KernelCache.Default.GetOrAdd([.. kernels.Select(kernel => kernel.Source)], sources =>
+        {
+            compiled = true;
+            return RoslynCompiler.Compile(sources);
+        });
+        clock?.End(compiled ? "Roslyn" : "cache");
         Assembly assembly = s_context.LoadFromStream(new MemoryStream(image));
         foreach (Kernel kernel in kernels)
         {
             MethodInfo run = assembly.GetType($"Brushfire.Generated.{kernel.Name}", throwOnError: true)!.GetMethod("Run", [typeof(void**), typeof(nint*)])!;
             s_compiled[kernel.Source] = run.MethodHandle.GetFunctionPointer();
         }
+
+        clock?.End("loading");
     }
 }

@@ -3,6 +3,7 @@
 
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using Brushfire.Compiler.Diagnostics;
 using Brushfire.Compiler.Emission;
 using Brushfire.Compiler.Graphs;
 using Brushfire.Compiler.Scheduling;
@@ -26,22 +27,30 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
     private readonly ConcurrentBag<Frame> _frames = [];
 
     /// <summary>Schedules, plans, emits and compiles.</summary>
-    public CompiledProgram(Graph graph)
+    /// <param name="graph">The graph.</param>
+    /// <param name="clock">Is told when each of these ends.</param>
+    public CompiledProgram(Graph graph, StageClock? clock = null)
     {
         _schedule = Scheduler.Run(graph);
+        clock?.End("schedule");
         Plan = MemoryPlan.Of(_schedule);
+        clock?.End("memory plan");
         foreach (Node node in graph.Nodes.Where(node => node.IsLeaf)) AddSlot(node);
         foreach (Node node in _schedule.Groups.SelectMany(group => group.Outputs)) AddSlot(node);
         _inputSlots = [.. graph.Inputs.Select(input => _slots[input])];
         _results = [.. _schedule.Outputs.Select(output => output.Base).Where(node => !node.IsLeaf).Distinct().Select(node => (_slots[node], node.Spec))];
         _outputs = [.. _schedule.Outputs.Select(output => new Operand(_slots[output.Base], output))];
-        Kernel?[] kernels = [.. _schedule.Groups.Select(group => KernelEmitter.TryEmit(group).Kernel)];
-        delegate*<void**, nint*, void>[] compiled = KernelCompiler.Compile([.. kernels.OfType<Kernel>()]);
+        (Kernel? Kernel, string? Refusal)[] emitted = [.. _schedule.Groups.Select(KernelEmitter.TryEmit)];
+        Kernel?[] kernels = [.. emitted.Select(each => each.Kernel)];
+        Refusals = [.. emitted.Index().Where(each => each.Item.Refusal is not null && _schedule.Groups[each.Index].Kind != GroupKind.Library).Select(each => $"{each.Index}: {each.Item.Refusal}")];
+        clock?.End("emission");
+        delegate*<void**, nint*, void>[] compiled = KernelCompiler.Compile([.. kernels.OfType<Kernel>()], clock);
         Kernels = [.. kernels.Index().Where(kernel => kernel.Item is not null).Select(kernel => (kernel.Index, kernel.Item!))];
         _steps = new Step[kernels.Length];
         int next = 0;
         for (int i = 0; i < _steps.Length; i++)
             _steps[i] = kernels[i] is { } kernel ? Bind(_schedule.Groups[i], kernel, compiled[next++]) : Bind(_schedule.Groups[i]);
+        clock?.End("binding");
     }
 
     public Schedule Schedule => _schedule;
@@ -55,6 +64,9 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
 
     /// <summary>Nodes for which no kernel could be generated.</summary>
     public int InterpretedNodes => _steps.OfType<InterpretedStep>().Sum(step => step.NodeCount);
+
+    /// <summary>Why: the number of each such group, and the reason.</summary>
+    public ImmutableArray<string> Refusals { get; }
 
     public Tensor[] Run(ReadOnlySpan<Tensor> inputs)
     {

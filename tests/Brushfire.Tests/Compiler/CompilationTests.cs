@@ -23,6 +23,7 @@ public sealed class CompilationTests
         Assert.Equal(Text.Replace("silu", "gelu", StringComparison.Ordinal), report.Final.ToString());
         Assert.Equal(["do-nothing", "gelu-for-silu"], report.Stages.Select(stage => stage.Name));
         Assert.Equal((2, 2, 40L, 40L), (report.Stages[1].NodesBefore, report.Stages[1].NodesAfter, report.Stages[1].BytesBefore, report.Stages[1].BytesAfter));
+        Assert.Contains("Captured in 12.5 ms.", report.ToString(), StringComparison.Ordinal);
         Assert.Contains("| gelu-for-silu | 2 | 2 | 0.00 | 0.00 |", report.ToString(), StringComparison.Ordinal);
     }
 
@@ -34,7 +35,7 @@ public sealed class CompilationTests
     public void A_wrong_pass_is_named()
     {
         var wrong = new Pass("turn-around", graph => new Graph(graph.Name, [.. graph.Nodes.Reverse()], graph.Inputs, graph.Outputs));
-        var exception = Assert.Throws<BrushfireException>(() => Compilation.Run(GraphSamples.Parse(Text), "f-1", [wrong], s_settings));
+        var exception = Assert.Throws<BrushfireException>(() => Compilation.Run(GraphSamples.Parse(Text), TimeSpan.Zero, "f-1", [wrong], s_settings));
         Assert.StartsWith("the pass turn-around made a wrong graph of f: ", exception.Message, StringComparison.Ordinal);
     }
 
@@ -56,5 +57,5 @@ public sealed class CompilationTests
         Assert.Contains("f has no weight or constant 'other' as captured", exception.Message, StringComparison.Ordinal);
     }
 
-    private static CompileReport Run(CompilerSettings settings) => Compilation.Run(GraphSamples.Parse(Text), "f-1", [s_nothing, s_gelu], settings).Report;
+    private static CompileReport Run(CompilerSettings settings) => Compilation.Run(GraphSamples.Parse(Text), TimeSpan.FromMilliseconds(12.5), "f-1", [s_nothing, s_gelu], settings).Report;
 }

@@ -21,4 +21,23 @@ public sealed class ParameterTests
         Assert.InRange(Allocator.Statistics.BytesInUse - before, 16 << 20, 20 << 20);
         Assert.InRange(Allocator.Statistics.BytesCached, 0, 1 << 20);
     }
+
+    [Fact]
+    public void Loading_and_packing_are_timed_apart()
+    {
+        const int Pause = 50;
+        using var scope = new TensorScope();
+        using Tensor weight = Parameter.Create("weight", [64, 64], () =>
+        {
+            Thread.Sleep(Pause);
+            return Tensor.Full([64, 64], 1);
+        });
+        ParameterStatistics before = Parameter.Statistics;
+        Tensor.Full([1, 64], 1).Linear(weight);
+        ParameterStatistics after = Parameter.Statistics;
+        Assert.InRange((after.Loading - before.Loading).TotalMilliseconds, Pause, 20 * Pause);
+        Assert.InRange((after.Packing - before.Packing).TotalMilliseconds, 0.001, Pause);
+        Tensor.Full([1, 64], 1).Linear(weight);
+        Assert.Equal(after, Parameter.Statistics);
+    }
 }

@@ -35,6 +35,26 @@ public sealed class BenchmarkCommandTests
     }
 
     [Fact]
+    public void A_compile_is_measured_in_new_processes_with_an_empty_and_a_filled_cache()
+    {
+        using var folder = new TempFolder();
+        string file = folder["compile.json"];
+        ProgramRun run = ProgramRun.Succeed("benchmark", "compile", "--model", "emoji", "--steps", "2", "--threads", "1", "--json", file);
+        Assert.Contains("| stage of the first call ", run.Data);
+        JsonObject json = JsonNode.Parse(File.ReadAllText(file))!.AsObject();
+        double Number(string name) => json[name]!.GetValue<double>();
+        string[] Stages(string process) => [.. json[process]!["stages"]!.AsArray().Select(stage => stage!["stage"]!.GetValue<string>())];
+        Assert.Contains("Roslyn", Stages("cold"));
+        Assert.Contains("cache", Stages("warm"));
+        Assert.DoesNotContain("Roslyn", Stages("warm"));
+        Assert.True(Number("coldSeconds") > Number("warmSeconds"));
+        Assert.True(Number("packingSeconds") > 0);
+        Assert.True(Number("newSizeMilliseconds") < 1e3 * Number("coldSeconds"));
+        Assert.Equal((0, 0, 2), (Number("graphBreaks"), Number("recompiles"), Number("sampledSteps")));
+        Assert.InRange(Number("peakBytes"), Number("weightBytes"), 2 * Number("weightBytes"));
+    }
+
+    [Fact]
     public void Kernels_are_told_by_shape_and_in_sums()
     {
         using var folder = new TempFolder();
@@ -57,6 +77,7 @@ public sealed class BenchmarkCommandTests
     [InlineData("kernels --json no/such/folder/file", "--json is 'no/such/folder/file', whose folder does not exist")]
     [InlineData("kernels --precision int8", "--precision is 'int8' and must be one of fp32, bf16")]
     [InlineData("step --part encoder", "--part is 'encoder' and must be one of unet, vae, text")]
+    [InlineData("compile --steps 0", "--steps is '0' and must be a whole number from 1 to 1000")]
     [InlineData("step --size 64", "--size is '64' and must be two numbers from 1 to 1024, such as 64x64")]
     public void What_makes_no_sense_is_refused(string line, string expected)
     {
