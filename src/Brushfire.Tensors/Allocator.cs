@@ -1,6 +1,10 @@
 // Native memory for tensors, kept for reuse: a freed block goes to a list of its size class and the next tensor of that
 // class takes it without a page fault. Sizes are rounded up by at most an eighth, from 2 MB on also to whole huge pages.
 // All threads share one allocator.
+//
+// Note: what is kept. Memory in use and kept together stays below the most that was ever in use, plus a reserve, since blocks
+// of one class do not serve another; beyond it, the class that was used longest ago gives up blocks first. A model that runs
+// again finds the blocks of its last run.
 
 using Brushfire.Kernels;
 
@@ -11,12 +15,12 @@ public readonly record struct AllocatorStatistics(long BytesInUse, long PeakByte
 
 public static unsafe class Allocator
 {
-    /// <summary>Freed memory beyond this is given back to the system.</summary>
-    private const long CacheLimit = 1L << 30;
+    private const long Reserve = 1L << 30;
 
     private static readonly Lock s_gate = new();
-    private static readonly Dictionary<long, Stack<nint>> s_free = [];
+    private static readonly Dictionary<long, SizeClass> s_classes = [];
     private static AllocatorStatistics s_statistics;
+    private static long s_highest, s_uses;
     [ThreadStatic] private static bool t_uncached;
 
     public static AllocatorStatistics Statistics
@@ -36,9 +40,7 @@ public static unsafe class Allocator
     {
         lock (s_gate)
         {
-            foreach (Stack<nint> blocks in s_free.Values)
-                while (blocks.TryPop(out nint block)) AlignedMemory.Free((void*)block);
-            s_statistics = s_statistics with { BytesCached = 0 };
+            GiveBack(long.MaxValue);
         }
     }
 
@@ -57,16 +59,20 @@ public static unsafe class Allocator
 
     internal static void* Allocate(long bytes)
     {
-        long size = SizeClass(bytes);
+        long size = RoundUp(bytes);
         lock (s_gate)
         {
+            // Without this block, which the system may refuse.
+            s_highest = Math.Max(s_highest, s_statistics.BytesInUse);
             long inUse = s_statistics.BytesInUse + size;
             s_statistics = s_statistics with { BytesInUse = inUse, PeakBytes = Math.Max(s_statistics.PeakBytes, inUse) };
-            if (s_free.TryGetValue(size, out Stack<nint>? blocks) && blocks.TryPop(out nint block))
+            if (Use(size).Blocks.TryPop(out nint block))
             {
                 s_statistics = s_statistics with { BytesCached = s_statistics.BytesCached - size };
                 return (void*)block;
             }
+
+            GiveBack(inUse + s_statistics.BytesCached - Math.Max(s_highest, inUse) - Reserve);
         }
 
         try
@@ -96,14 +102,13 @@ public static unsafe class Allocator
 
     internal static void Free(void* start, long bytes)
     {
-        long size = SizeClass(bytes);
+        long size = RoundUp(bytes);
         lock (s_gate)
         {
             s_statistics = s_statistics with { BytesInUse = s_statistics.BytesInUse - size };
-            if (!t_uncached && s_statistics.BytesCached + size <= CacheLimit)
+            if (!t_uncached)
             {
-                if (!s_free.TryGetValue(size, out Stack<nint>? blocks)) s_free[size] = blocks = new Stack<nint>();
-                blocks.Push((nint)start);
+                Use(size).Blocks.Push((nint)start);
                 s_statistics = s_statistics with { BytesCached = s_statistics.BytesCached + size };
                 return;
             }
@@ -112,12 +117,39 @@ public static unsafe class Allocator
         AlignedMemory.Free(start);
     }
 
+    // The class of blocks of a rounded size, used now.
+    private static SizeClass Use(long size)
+    {
+        if (!s_classes.TryGetValue(size, out SizeClass? found)) s_classes[size] = found = new SizeClass(size);
+        found.LastUse = s_uses++;
+        return found;
+    }
+
+    // Gives kept memory back to the system, at least so much if there is so much.
+    private static void GiveBack(long bytes)
+    {
+        while (bytes > 0 && s_classes.Values.Where(one => one.Blocks.Count > 0).MinBy(one => one.LastUse) is { } oldest)
+        {
+            AlignedMemory.Free((void*)oldest.Blocks.Pop());
+            s_statistics = s_statistics with { BytesCached = s_statistics.BytesCached - oldest.Size };
+            bytes -= oldest.Size;
+        }
+    }
+
     // Eight classes between powers of two; large blocks are whole huge pages as well.
-    private static long SizeClass(long bytes)
+    private static long RoundUp(long bytes)
     {
         if (bytes <= 64) return 64;
         long step = Math.Max(64, 1L << (int)Math.Max(0, long.Log2(bytes) - 3));
         long size = (bytes + step - 1) / step * step;
         return size < AlignedMemory.HugePage ? size : (size + AlignedMemory.HugePage - 1) / AlignedMemory.HugePage * AlignedMemory.HugePage;
+    }
+
+    /// <summary>Free blocks of one size.</summary>
+    private sealed class SizeClass(long size)
+    {
+        public long Size { get; } = size;
+        public Stack<nint> Blocks { get; } = [];
+        public long LastUse { get; set; }
     }
 }
