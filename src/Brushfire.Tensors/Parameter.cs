@@ -1,6 +1,6 @@
 // Parameters: constants that a model is made of, float32, loaded at first use. A contraction packs its weight once into
 // panels of its precision; where packing was the first use, the unpacked values are not kept, so a weight costs its size
-// once. A program that uses two precisions keeps two packed forms: panels never move while a kernel may read them.
+// once. A program that uses two precisions, or a weight both whole and in halves, keeps two packed forms: panels never move while a kernel may read them.
 
 using System.Diagnostics;
 using Brushfire.Kernels;
@@ -35,7 +35,7 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
     private static long s_loading, s_packing; // in ticks of TimeSpan
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<DType, (Storage Panels, PackedMatrix Matrix)> _packed = [];
+    private readonly Dictionary<(DType Precision, int Halves), (Storage Panels, PackedMatrix Matrix)> _packed = [];
     private Tensor? _values;
 
     public override void* Pointer
@@ -78,15 +78,15 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
         shape.Rank > 1 && weight.Rank > 1 && weight[0] == shape[0] && weight[1] == shape[1] && weight.Count == shape.Count;
 
     /// <summary>The weight [outputs, inputs, taps…] as the right operand of a product whose K runs over taps, then inputs.</summary>
-    public PackedMatrix Packed(DType precision)
+    public PackedMatrix Packed(DType precision, int halves)
     {
         lock (_gate)
         {
-            if (_packed.TryGetValue(precision, out var packed)) return packed.Matrix;
+            if (_packed.TryGetValue((precision, halves), out var packed)) return packed.Matrix;
             using IDisposable uncached = Allocator.WithoutCache();
             Tensor values = _values ?? LoadTimed();
             long start = Stopwatch.GetTimestamp();
-            _packed[precision] = packed = Packing.Pack(values.Pointer, shape, precision);
+            _packed[(precision, halves)] = packed = Packing.Pack(values.Pointer, shape, precision, halves);
             Interlocked.Add(ref s_packing, Stopwatch.GetElapsedTime(start).Ticks);
             if (_values is null) values.Dispose();
             return packed.Matrix;
@@ -126,27 +126,27 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
 internal static unsafe class Packing
 {
     /// <summary>The panels of a tensor, taken as a weight of a shape [outputs, inputs, taps…]: a parameter's own, or others in memory that the caller gives back by RemoveUser.</summary>
-    public static (Storage? Panels, PackedMatrix Matrix) Of(Tensor weight, Shape shape, DType precision)
+    public static (Storage? Panels, PackedMatrix Matrix) Of(Tensor weight, Shape shape, DType precision, int halves = 1)
     {
-        if (weight.Storage is ParameterStorage parameter && weight.IsContiguous && parameter.PacksAs(shape)) return (null, parameter.Packed(precision));
+        if (weight.Storage is ParameterStorage parameter && weight.IsContiguous && parameter.PacksAs(shape)) return (null, parameter.Packed(precision, halves));
         using Tensor contiguous = weight.ContiguousOrSelf();
-        return Pack(contiguous.Pointer, shape, precision);
+        return Pack(contiguous.Pointer, shape, precision, halves);
     }
 
     /// <summary>Panels of a weight [outputs, inputs, taps…], in memory that the caller gives back by RemoveUser.</summary>
-    public static (Storage Panels, PackedMatrix Matrix) Pack(void* values, Shape shape, DType precision)
+    public static (Storage Panels, PackedMatrix Matrix) Pack(void* values, Shape shape, DType precision, int halves)
     {
         int outputs = shape[0], inputs = shape[1];
         int taps = (int)(shape.Count / Math.Max(1, (long)outputs * inputs));
-        return Pack(MatrixSource.Filter((float*)values, outputs, inputs, taps), precision);
+        return Pack(MatrixSource.Filter((float*)values, outputs, inputs, taps), precision, halves);
     }
 
     /// <summary>Panels of any strided matrices.</summary>
-    public static (Storage Panels, PackedMatrix Matrix) Pack(MatrixSource source, DType precision)
+    public static (Storage Panels, PackedMatrix Matrix) Pack(MatrixSource source, DType precision, int halves = 1)
     {
-        var panels = new NativeStorage(PackedMatrix.Bytes(source.K, source.N, precision.Kind()) * source.Batch);
+        var panels = new NativeStorage(PackedMatrix.Bytes(source.K, source.N, precision.Kind(), halves) * source.Batch);
         panels.AddUser();
-        return (panels, PackedMatrix.Pack(panels.Pointer, in source, precision.Kind()));
+        return (panels, PackedMatrix.Pack(panels.Pointer, in source, precision.Kind(), halves));
     }
 }
 
@@ -155,7 +155,7 @@ internal readonly ref struct PackedWeight
 {
     private readonly Storage? _temporary;
 
-    public PackedWeight(Tensor weight, DType precision) => (_temporary, Matrix) = Packing.Of(weight, weight.Shape, precision);
+    public PackedWeight(Tensor weight, DType precision, int halves = 1) => (_temporary, Matrix) = Packing.Of(weight, weight.Shape, precision, halves);
 
     /// <summary>Any strided matrices, packed for this call.</summary>
     public PackedWeight(MatrixSource source, DType precision) => (_temporary, Matrix) = Packing.Pack(source, precision);

@@ -93,7 +93,7 @@ internal static class HookCode
         code.Block("for (; rows > 0; rows--)", () =>
         {
             foreach (Expr value in values.Where(value => !Steady(value)))
-                code.Line($"TVector {names.Name(value)} = {(value is Handed ? "TSimd.Load(tile)" : names.VectorOrBroadcast(value, "column"))};");
+                code.Line($"TVector {names.Name(value)} = {(value is Handed handed ? $"TSimd.Load(tile{(handed.Half == 0 ? "" : " + tileStride / 2")})" : names.VectorOrBroadcast(value, "column"))};");
             foreach (Store store in nest.Stores) code.Line(names.StoreAt(store.Access, "column", names.Name(store.Value)));
             code.Line("tile += tileStride;");
             for (int i = 0; i < nest.Accesses.Length; i++)

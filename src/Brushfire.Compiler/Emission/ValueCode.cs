@@ -37,6 +37,7 @@ internal sealed class ValueCode
         if (_names.TryGetValue(expr, out string? known)) return known;
         string name = expr switch
         {
+            Handed { Half: 1 } => "handedHalf",
             _ when IsHanded(expr) => "handed",
             Load load => $"{_accessNames[load.Access]}Value",
             Loops.Number => $"constant{_names.Count}",

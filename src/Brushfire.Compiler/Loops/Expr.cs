@@ -19,7 +19,11 @@ internal sealed class Load(int access) : Expr
 }
 
 /// <summary>What a product hands over: the element of A that is being packed, or of the finished tile.</summary>
-internal sealed class Handed : Expr;
+internal sealed class Handed(int half = 0) : Expr
+{
+    /// <summary>1 for the tile of a product's second half of columns.</summary>
+    public int Half { get; } = half;
+}
 
 internal sealed class Number(float value) : Expr
 {

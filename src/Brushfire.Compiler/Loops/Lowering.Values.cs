@@ -73,11 +73,14 @@ internal sealed partial class Lowering
 
     private Expr? Product(Node anchor, Affine element)
     {
-        // The targets' elements are the product's own.
-        if (!SameElement(element, _region.Targets[0].Element)) return Refuse($"{anchor.Name} is not read where it is computed");
+        // The targets' elements are the product's own, or stand where those of its halves do.
+        int width = anchor.Shape[^1] / _group.Halves;
+        if (Divide(_region.Targets[0].Element, Math.Max(1, width)) is not (var row, var at)) return null;
+        int half = Enumerable.Range(0, _group.Halves).FirstOrDefault(half => SameElement(element, (row * anchor.Shape[^1]) + at.Plus(half * width)), -1);
+        if (half < 0) return Refuse($"{anchor.Name} is not read where it is computed");
 
         // A linear layer's and a convolution's third input is a bias along the last axis.
-        var product = new Handed();
+        var product = new Handed(half);
         if (anchor.Inputs.Length < 3) return product;
         if (Divide(element, anchor.Shape[^1]) is not (_, var column)) return null;
         return Value(anchor.Inputs[2], column) is { } bias ? new BinaryExpr(BinaryOperator.Add, product, bias) : null;

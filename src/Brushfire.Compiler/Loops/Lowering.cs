@@ -44,7 +44,8 @@ internal sealed partial class Lowering
     public static Lowered LowerEpilogue(FusionGroup group)
     {
         var lowering = new Lowering(group, keepsColumns: true);
-        return lowering.Run(lowering.Elements(group.Anchor!.Shape, group.Outputs), whole: true);
+        Shape product = group.Anchor!.Shape;
+        return lowering.Run(lowering.Elements(product.With(product.Rank - 1, product[^1] / group.Halves), group.Outputs), whole: true);
     }
 
     /// <summary>The loop over a contraction's input 0, its dimensions not yet joined; its one store is of what is packed.</summary>

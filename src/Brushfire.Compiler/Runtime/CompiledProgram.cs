@@ -110,7 +110,7 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
     private KernelStep Bind(FusionGroup group, Kernel kernel, delegate*<void**, nint*, void> code)
     {
         Node? packed = group.Anchor is null ? null : View.Through(group.Anchor.Inputs[1], _slots.ContainsKey).Base;
-        int[] slots = [.. group.Inputs.Concat(group.Outputs).Select(node => node == packed ? ~_packed.Add(((Weight)node.Op).Value, group.Anchor!.Inputs[1].Shape, ((Contraction)group.Anchor.Op).Precision) : _slots[node])];
+        int[] slots = [.. group.Inputs.Concat(group.Outputs).Select(node => node == packed ? ~_packed.Add(((Weight)node.Op).Value, group.Anchor!.Inputs[1].Shape, ((Contraction)group.Anchor.Op).Precision, group.Halves) : _slots[node])];
         return new KernelStep(code, slots, [.. kernel.Arguments], _packed);
     }
 

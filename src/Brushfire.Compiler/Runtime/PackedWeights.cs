@@ -11,17 +11,17 @@ namespace Brushfire.Compiler.Runtime;
 internal sealed unsafe class PackedWeights
 {
     private readonly Lock _gate = new();
-    private readonly List<(Tensor Weight, Shape Shape, DType Precision)> _weights = [];
+    private readonly List<(Tensor Weight, Shape Shape, DType Precision, int Halves)> _weights = [];
     private readonly List<Storage> _own = []; // held for the program's life
     private PackedMatrix[] _matrices = [];
     private bool[] _packed = [];
 
-    /// <summary>The index of a weight, taken as [outputs, inputs, taps…], in the given precision. All are added before the first is used.</summary>
-    public int Add(Tensor weight, Shape shape, DType precision)
+    /// <summary>The index of a weight, taken as [outputs, inputs, taps…], in the given precision, whole or in halves. All are added before the first is used.</summary>
+    public int Add(Tensor weight, Shape shape, DType precision, int halves)
     {
-        int index = _weights.FindIndex(known => ReferenceEquals(known.Weight, weight) && known.Shape == shape && known.Precision == precision);
+        int index = _weights.FindIndex(known => ReferenceEquals(known.Weight, weight) && known.Shape == shape && known.Precision == precision && known.Halves == halves);
         if (index >= 0) return index;
-        _weights.Add((weight, shape, precision));
+        _weights.Add((weight, shape, precision, halves));
 
         // Pinned: kernels take addresses of the matrices.
         _matrices = GC.AllocateArray<PackedMatrix>(_weights.Count, pinned: true);
@@ -45,8 +45,8 @@ internal sealed unsafe class PackedWeights
 
     private void Pack(int index)
     {
-        (Tensor weight, Shape shape, DType precision) = _weights[index];
-        (Storage? panels, _matrices[index]) = Packing.Of(weight, shape, precision);
+        (Tensor weight, Shape shape, DType precision, int halves) = _weights[index];
+        (Storage? panels, _matrices[index]) = Packing.Of(weight, shape, precision, halves);
         if (panels is not null) _own.Add(panels);
         Volatile.Write(ref _packed[index], true);
     }

@@ -14,4 +14,8 @@ internal enum GroupKind { Library, Pointwise, Reduction, Contraction }
 /// <param name="Anchor">The contraction of a contraction group.</param>
 /// <param name="Inputs">The values in memory that are read, leaves or other groups' outputs, each once.</param>
 /// <param name="Outputs">The values that are written, row-major.</param>
-internal sealed record FusionGroup(GroupKind Kind, ImmutableArray<Node> Nodes, Node? Anchor, ImmutableArray<Node> Inputs, ImmutableArray<Node> Outputs);
+internal sealed record FusionGroup(GroupKind Kind, ImmutableArray<Node> Nodes, Node? Anchor, ImmutableArray<Node> Inputs, ImmutableArray<Node> Outputs)
+{
+    /// <summary>2 where the group's elements are made of two halves of the contraction's columns, as a gated layer's are; else 1.</summary>
+    public int Halves => Anchor is null || Anchor.Shape.Count == Outputs[0].Shape.Count ? 1 : 2;
+}

@@ -143,7 +143,8 @@ internal sealed class Scheduler
     private bool JoinAnchor(Forming group, Node node)
     {
         if (group.Columns > 0 || !IsContraction(node)) return false;
-        if (_users[node.Index].Count != 1 || !ReadsAsItIs(_users[node.Index][0], node)) return false;
+        bool whole = _users[node.Index] is [var use] && ReadsAsItIs(use, node);
+        if (!whole && !(node.Op is Linear && node.Shape.Count == 2 * group.Elements && _users[node.Index].TrueForAll(other => ReadsHalf(other, node)))) return false;
         HashSet<Node> after = [node];
         foreach (Node other in group.Nodes.OrderBy(other => other.Index))
             if (other.Inputs.Any(input => after.Contains(_views[input.Index].Base))) after.Add(other);
@@ -161,6 +162,14 @@ internal sealed class Scheduler
     {
         View view = _views[use.User.Inputs[use.Operand].Index];
         return view.IsWhole && (use.User.Op is not Binary || use.User.Shape.Count == node.Shape.Count);
+    }
+
+    // The user takes the first or the second half of the node's columns as they are.
+    private bool ReadsHalf((Node User, int Operand) use, Node node)
+    {
+        View view = _views[use.User.Inputs[use.Operand].Index];
+        int half = node.Shape[^1] / 2;
+        return view.Shape == node.Shape.With(node.Shape.Rank - 1, half) && view.Strides == node.Shape.RowMajor() && (view.Offset == 0 || view.Offset == half) && use.User.Shape == view.Shape;
     }
 
     // The user takes value i of the node for all of its row i.

@@ -14,15 +14,16 @@ internal readonly struct Blocks
     private const int EnoughItems = 8;
     private const long ItemWork = 1 << 20;
 
-    public Blocks(int batch, int m, int n, int k, int mr, int nr)
+    /// <param name="halves">Sums of each of the N columns, as of a packed matrix.</param>
+    public Blocks(int batch, int m, int n, int k, int mr, int nr, int halves = 1)
     {
         KC = RoundUp(Math.Max(1, Count(k, Math.Max(1, Count(k, MaxKC)))), 2);
         KBlocks = Math.Max(1, Count(k, KC));
         MC = Spread(m, MaxMC, mr);
-        NC = Spread(n, MaxNC, nr);
+        NC = Spread(n, MaxNC / halves, nr);
 
         // The longer side is cut: packing A costs time by 1 / NC, reading B by 1 / MC.
-        while ((long)batch * Count(m, MC) * Count(n, NC) < EnoughItems && (long)MC * NC * k > 2 * ItemWork && (MC > mr || NC > nr))
+        while ((long)batch * Count(m, MC) * Count(n, NC) < EnoughItems && (long)MC * NC * halves * k > 2 * ItemWork && (MC > mr || NC > nr))
         {
             if (NC > nr && (NC >= MC || MC <= mr)) NC = RoundUp(NC / 2, nr);
             else MC = RoundUp(MC / 2, mr);

@@ -32,7 +32,7 @@ public static unsafe class Gemm
             Panels = panels,
             B = b,
             Epilogue = epilogue,
-            Blocks = new Blocks(batch, m, b.N, b.K, Tiling.CurrentRows, Tiling.CurrentColumns),
+            Blocks = new Blocks(batch, m, b.N, b.K, Tiling.CurrentRows, Tiling.CurrentColumns, b.Halves),
         };
         WorkerPool.Run(checked(batch * work.Blocks.NBlocks * work.Blocks.MBlocks), ref work);
     }
@@ -52,31 +52,36 @@ public static unsafe class Gemm
             int mr = Tiling.Rows<TSimd, TVector>(), nr = Tiling.Columns<TSimd, TVector>();
             int row = mBlock * Blocks.MC, rows = Math.Min(Blocks.MC, M - row);
             int column = nBlock * Blocks.NC, columns = Math.Min(Blocks.NC, B.N - column);
-            nint tile = mr * nr, tiles = Blocks.KBlocks == 1 ? 1 : (nint)Blocks.Count(rows, mr) * Blocks.Count(columns, nr);
-            nint aBytes = Blocks.RoundUp(Blocks.Count(rows, mr) * PanelBytes(mr, Blocks.KC), 64), stageFloats = TOperands.StageFloats(mr, nr, Blocks.KC);
+            int rowTiles = Blocks.Count(rows, mr), tileColumns = B.Halves * nr, tile = mr * tileColumns;
+
+            // Sums wait for other blocks of K, or in a tile's first half for the second; else each tile is finished at once.
+            int nextRow = Blocks.KBlocks > 1 || B.Halves > 1 ? tile : 0, nextColumn = Blocks.KBlocks > 1 ? rowTiles * tile : 0;
+            nint tiles = Blocks.KBlocks > 1 ? (nint)rowTiles * Blocks.Count(columns, nr) : B.Halves > 1 ? rowTiles : 1;
+            nint aBytes = Blocks.RoundUp(rowTiles * PanelBytes(mr, Blocks.KC), 64), stageFloats = TOperands.StageFloats(mr, nr, Blocks.KC);
             byte* a = (byte*)Scratch.Take(aBytes + (stageFloats + tiles * tile) * sizeof(float));
             float* stage = (float*)(a + aBytes), sums = stage + stageFloats;
             nint columnBytes = PackedMatrix.ColumnBytes(B.K, TOperands.ElementB);
-            byte* b = B.Panels + batch * B.BatchStride + column * columnBytes;
+            byte* b = B.Panels + batch * B.BatchStride + column * B.Halves * columnBytes;
+            int panels = Blocks.Count(columns, nr) * B.Halves;
 
             for (int block = 0; block < Blocks.KBlocks; block++)
             {
                 int k = block * Blocks.KC, count = Math.Min(Blocks.KC, B.K - k);
-                bool last = block == Blocks.KBlocks - 1;
                 TOperands.PackA<TPanels, TSimd, TVector>(Panels, batch, row, rows, k, count, a, stage);
-                float* sum = sums;
-                int aPanelBytes = PanelBytes(mr, count), share = Blocks.Count((int)PackedMatrix.ColumnBytes(count, TOperands.ElementB) * nr, Blocks.Count(rows, mr));
-                for (int j = 0; j < columns; j += nr)
+                int aPanelBytes = PanelBytes(mr, count), share = Blocks.Count((int)PackedMatrix.ColumnBytes(count, TOperands.ElementB) * nr, rowTiles);
+                for (int panel = 0; panel < panels; panel++)
                 {
-                    byte* bPanel = b + j * columnBytes + PackedMatrix.ColumnBytes(k, TOperands.ElementB) * nr;
-                    byte* aPanel = a, next = j + nr < columns ? bPanel + columnBytes * nr : b + PackedMatrix.ColumnBytes(k + count, TOperands.ElementB) * nr;
+                    int j = panel / B.Halves * nr, half = panel % B.Halves;
+                    bool finished = block == Blocks.KBlocks - 1 && half == B.Halves - 1;
+                    float* sum = sums + panel / B.Halves * nextColumn;
+                    byte* bPanel = b + panel * nr * columnBytes + PackedMatrix.ColumnBytes(k, TOperands.ElementB) * nr;
+                    byte* aPanel = a, next = panel + 1 < panels ? bPanel + columnBytes * nr : b + PackedMatrix.ColumnBytes(k + count, TOperands.ElementB) * nr;
                     bPanel = TOperands.PrepareB<TSimd, TVector>(bPanel, count, stage);
-                    for (int i = 0; i < rows; i += mr, aPanel += aPanelBytes, next += share)
+                    for (int i = 0; i < rows; i += mr, aPanel += aPanelBytes, next += share, sum += nextRow)
                     {
                         Prefetch(next, share);
-                        TOperands.Multiply<TSimd, TVector>(count, aPanel, bPanel, sum, nr, accumulate: block > 0);
-                        if (last) Epilogue.Store<TSimd, TVector>(sum, nr, batch, row + i, column + j, Math.Min(mr, rows - i), Math.Min(nr, columns - j));
-                        if (tiles > 1) sum += tile;
+                        TOperands.Multiply<TSimd, TVector>(count, aPanel, bPanel, sum + half * nr, tileColumns, accumulate: block > 0);
+                        if (finished) Epilogue.Store<TSimd, TVector>(sum, tileColumns, batch, row + i, column + j, Math.Min(mr, rows - i), Math.Min(nr, columns - j));
                     }
                 }
             }

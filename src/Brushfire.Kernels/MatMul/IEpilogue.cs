@@ -11,6 +11,7 @@ public unsafe interface IEpilogue
     /// <summary>
     /// Takes rows x columns sums, rows <paramref name="tileStride"/> apart, that belong at (batch, row, column) of the output. The tile is the
     /// caller's to overwrite; it starts at a multiple of the register tile's columns, and is smaller than that tile only at the edges.
+    /// Of a matrix packed in halves, the second one's sums stand tileStride / 2 behind the first one's.
     /// </summary>
     void Store<TSimd, TVector>(float* tile, nint tileStride, int batch, nint row, int column, int rows, int columns)
         where TSimd : struct, ISimd<TVector> where TVector : struct;

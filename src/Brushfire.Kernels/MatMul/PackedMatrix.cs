@@ -3,6 +3,9 @@
 //
 //     float32:   panel 0: k = 0: [NR numbers], k = 1: [NR numbers] ... | panel 1: ... | ...
 //     bfloat16:  panel 0: k = 0, 1: [NR pairs], k = 2, 3: [NR pairs] ... | ...     the lower half of a pair has the even k; an odd K ends with zeros
+//
+// A gated linear layer's columns are two halves of N, and an output needs a column of each. Packed in halves, their panels
+// alternate: panel 0 of the first half, panel 0 of the second, panel 1 of the first, ...
 
 namespace Brushfire.Kernels;
 
@@ -29,25 +32,36 @@ public readonly unsafe struct PackedMatrix
     private const int ItemK = PanelPacking.MaxCount;
     private const int SweepK = 16;
 
-    private PackedMatrix(void* panels, ElementKind element, int k, int n, nint batchStride)
+    private PackedMatrix(void* panels, ElementKind element, int k, int n, int halves, nint batchStride)
     {
         Panels = (byte*)panels;
-        (Element, K, N, BatchStride) = (element, k, n, batchStride);
+        (Element, K, N, Halves, BatchStride) = (element, k, n, halves, batchStride);
     }
 
     public readonly byte* Panels;
     public readonly ElementKind Element;
-    public readonly int K, N;
+    public readonly int K;
+
+    /// <summary>Columns, or those of one half.</summary>
+    public readonly int N;
+
+    /// <summary>2 where a finished tile is columns of both halves side by side, the second at the middle of its rows; else 1.</summary>
+    public readonly int Halves;
     public readonly nint BatchStride;
 
     /// <summary>Bytes that one packed k x n matrix takes with the instruction set in use.</summary>
-    public static nint Bytes(int k, int n, ElementKind element = ElementKind.Float32) => ColumnBytes(k, element) * Blocks.RoundUp(n, Tiling.CurrentColumns);
+    public static nint Bytes(int k, int n, ElementKind element = ElementKind.Float32, int halves = 1) =>
+        ColumnBytes(k, element) * halves * Blocks.RoundUp(n / halves, Tiling.CurrentColumns);
 
-    /// <summary>Packs into <paramref name="destination"/>, 64-byte aligned, <see cref="Bytes"/> for each of the batch; bfloat16 is rounded to nearest even.</summary>
-    public static PackedMatrix Pack(void* destination, in MatrixSource source, ElementKind element = ElementKind.Float32)
+    /// <summary>
+    /// Packs into <paramref name="destination"/>, 64-byte aligned, <see cref="Bytes"/> for each of the batch; bfloat16 is rounded to nearest even.
+    /// <paramref name="halves"/> divides the source's N.
+    /// </summary>
+    public static PackedMatrix Pack(void* destination, in MatrixSource source, ElementKind element = ElementKind.Float32, int halves = 1)
     {
         if (element is not (ElementKind.Float32 or ElementKind.BFloat16)) throw new ArgumentOutOfRangeException(nameof(element), element, "Panels hold Float32 or BFloat16.");
-        nint bytes = Bytes(source.K, source.N, element);
+        int n = source.N / halves;
+        nint bytes = Bytes(source.K, source.N, element, halves);
 
         // Pairs of an odd inner size reach across taps: such a panel is one item.
         bool whole = element == ElementKind.BFloat16 && source.OuterK > 1 && source.InnerK % 2 != 0;
@@ -57,12 +71,13 @@ public readonly unsafe struct PackedMatrix
             Destination = (byte*)destination,
             Element = element,
             Bytes = bytes,
-            Panels = Blocks.Count(source.N, Tiling.CurrentColumns),
+            Halves = halves,
+            Panels = halves * Blocks.Count(n, Tiling.CurrentColumns),
             ChunkK = whole ? source.InnerK : ItemK,
             Chunks = whole ? 1 : Blocks.Count(source.InnerK, ItemK),
         };
         WorkerPool.Run(checked(source.Batch * work.Panels * work.Chunks), ref work);
-        return new PackedMatrix(destination, element, source.K, source.N, source.Batch > 1 ? bytes : 0);
+        return new PackedMatrix(destination, element, source.K, n, halves, source.Batch > 1 ? bytes : 0);
     }
 
     /// <summary>Bytes from a column of a panel to the next, counted over all of K.</summary>
@@ -74,14 +89,15 @@ public readonly unsafe struct PackedMatrix
         public byte* Destination;
         public ElementKind Element;
         public nint Bytes;
-        public int Panels, ChunkK, Chunks;
+        public int Halves, Panels, ChunkK, Chunks;
 
         public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
             int columns = Tiling.Columns<TSimd, TVector>();
             int chunk = item % Chunks, panel = item / Chunks % Panels, batch = item / Chunks / Panels;
-            int start = chunk * ChunkK, count = Math.Min(ChunkK, Source.InnerK - start), used = Math.Min(columns, Source.N - panel * columns);
-            float* source = Source.Source + batch * Source.BatchStride + (nint)panel * columns * Source.ColumnStride + start * Source.InnerStride;
+            int start = chunk * ChunkK, count = Math.Min(ChunkK, Source.InnerK - start);
+            int n = Source.N / Halves, inHalf = panel / Halves * columns, column = panel % Halves * n + inHalf, used = Math.Min(columns, n - inHalf);
+            float* source = Source.Source + batch * Source.BatchStride + column * Source.ColumnStride + start * Source.InnerStride;
             byte* destination = Destination + batch * Bytes + panel * columns * ColumnBytes(Source.K, Element);
             if (Element == ElementKind.Float32)
             {

@@ -59,6 +59,22 @@ public sealed class ContractionKernelTests
           return %5
         """, 5e-6);
 
+    [Theory]
+    [InlineData(1, 3, 5)]
+    [InlineData(13, 40, 33)]
+    [InlineData(150, 400, 100)]
+    public void A_gated_layer_computes_a_column_of_both_halves_at_once(int rows, int inputs, int outputs) => KernelRunner.Check($"""
+        graph f(%x: f32[2,{rows},{inputs}])
+          %w1: f32[{2 * outputs},{inputs}] = weight "linear.weight"
+          %w2: f32[{2 * outputs}] = weight "linear.bias"
+          %1: f32[2,{rows},{2 * outputs}] = linear(%x, %w1, %w2)
+          %2: f32[2,{rows},{outputs}] = slice(%1) axis=2 start=0 length={outputs}
+          %3: f32[2,{rows},{outputs}] = slice(%1) axis=2 start={outputs} length={outputs}
+          %4: f32[2,{rows},{outputs}] = gelu(%3)
+          %5: f32[2,{rows},{outputs}] = multiply(%2, %4)
+          return %5
+        """, 5e-6);
+
     [Fact]
     public void A_batched_product_reads_and_is_scaled_in_place() => KernelRunner.Check("""
         graph f(%a: f32[6,11,20], %b: f32[6,20,13], %scale: f32[])

@@ -60,7 +60,7 @@ internal static unsafe class KernelRunner
             if (group.Anchor is not null && input == group.Anchor.Inputs[1]) right = value;
         }
 
-        using PackedWeight packed = right is null ? default : group.Anchor!.Op is MatMul ? new PackedWeight(Right(right), DType.Float32) : new PackedWeight(right, DType.Float32);
+        using PackedWeight packed = right is null ? default : group.Anchor!.Op is MatMul ? new PackedWeight(Right(right), DType.Float32) : new PackedWeight(right, DType.Float32, group.Halves);
         PackedMatrix matrix = right is null ? default : packed.Matrix;
         if (right is not null) pointers[group.Inputs.IndexOf(group.Anchor!.Inputs[1])] = (nint)(&matrix);
 

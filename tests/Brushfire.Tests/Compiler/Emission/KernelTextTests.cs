@@ -25,6 +25,19 @@ public sealed class KernelTextTests
             """
         },
         {
+            "gated", """
+            graph f(%x: f32[2,9,40])
+              %w1: f32[60,40] = weight "proj.weight"
+              %w2: f32[60] = weight "proj.bias"
+              %1: f32[2,9,60] = linear(%x, %w1, %w2)
+              %2: f32[2,9,30] = slice(%1) axis=2 start=0 length=30
+              %3: f32[2,9,30] = slice(%1) axis=2 start=30 length=30
+              %4: f32[2,9,30] = gelu(%3)
+              %5: f32[2,9,30] = multiply(%2, %4)
+              return %5
+            """
+        },
+        {
             "transposed", """
             graph f(%a: f32[37,29], %b: f32[29,37])
               %1: f32[29,37] = permute(%a) order=[1,0]

@@ -82,6 +82,31 @@ public sealed class SchedulerTests
         """, "contraction: %4 from %x, %w1, %w2, %time, %residual");
 
     [Fact]
+    public void A_gated_layer_is_one_kernel() => Groups("""
+        graph f(%x: f32[2,9,16])
+          %w1: f32[24,16] = weight "proj.weight"
+          %w2: f32[24] = weight "proj.bias"
+          %1: f32[2,9,24] = linear(%x, %w1, %w2)
+          %2: f32[2,9,12] = slice(%1) axis=2 start=0 length=12
+          %3: f32[2,9,12] = slice(%1) axis=2 start=12 length=12
+          %4: f32[2,9,12] = gelu(%3)
+          %5: f32[2,9,12] = multiply(%2, %4)
+          return %5
+        """, "contraction: %5 from %x, %w1, %w2");
+
+    [Fact]
+    public void Halves_that_are_read_apart_are_written() => Groups("""
+        graph f(%x: f32[9,16])
+          %w1: f32[24,16] = weight "proj.weight"
+          %1: f32[9,24] = linear(%x, %w1)
+          %2: f32[9,12] = slice(%1) axis=1 start=0 length=12
+          %3: f32[9,12] = slice(%1) axis=1 start=12 length=12
+          %4: f32[9,12] = softmax(%3)
+          %5: f32[9,12] = multiply(%2, %4)
+          return %5
+        """, "library: %1 from %x, %w1", "library: %4 from %1", "library: %5 from %1, %4");
+
+    [Fact]
     public void Two_products_that_meet_are_two_kernels() => Groups("""
         graph f(%x: f32[4,8])
           %w1: f32[8,8] = weight "a.weight"

@@ -126,6 +126,36 @@ public sealed unsafe class GemmTests
         Assert.All(visits, count => Assert.Equal(1, count));
     }
 
+    [Theory]
+    [InlineData(1, 1, 1, ElementKind.Float32)]
+    [InlineData(17, 37, 9, ElementKind.Float32)]
+    [InlineData(139, 250, 391, ElementKind.Float32)]
+    [InlineData(139, 250, 800, ElementKind.BFloat16)]
+    public void A_matrix_in_halves_gives_a_column_of_both_at_once(int m, int n, int k, ElementKind element)
+    {
+        using var a = new Guarded(m * k, 1);
+        using var b = new Guarded(k * 2 * n, 2);
+        using var panels = new Guarded((int)PackedMatrix.Bytes(k, 2 * n, element, halves: 2) / sizeof(float), 5);
+        using var output = new Guarded(m * n, 4);
+        PackedMatrix packed = PackedMatrix.Pack(panels.Pointer, new MatrixSource(b.Pointer, 2 * n, 1, k, 2 * n), element, halves: 2);
+        Gemm.Run(1, m, new MatrixPanels<NoPrologue>(a.Pointer, 0, k, 1, default), packed, new Difference { Output = output.Pointer, N = n });
+
+        float Operand(float value) => element == ElementKind.BFloat16 ? KernelRuns.BFloat16(value) : value;
+        float[] expected = new float[m * n];
+        for (int i = 0; i < expected.Length; i++)
+        {
+            (int row, int column) = (i / n, i % n);
+            double sum = 0;
+            for (int at = 0; at < k; at++)
+                sum += (double)Operand(a.Pointer[row * k + at]) * ((double)Operand(b.Pointer[at * 2 * n + column]) - 3 * (double)Operand(b.Pointer[at * 2 * n + n + column]));
+            expected[i] = (float)sum;
+        }
+
+        Close.Absolute(expected, output.Span, 4e-6 * (k + 4));
+        output.AssertFences();
+        panels.AssertFences();
+    }
+
     private static void Check(Case test) => Close.Absolute(Expected(test), Run(test), 1e-6 * (test.K + 4), test.ToString());
 
     private static float[] Run(Case test)
@@ -218,6 +248,20 @@ public sealed unsafe class GemmTests
 
         public readonly TVector Apply<TSimd, TVector>(TVector value, nint row, int column) where TSimd : struct, ISimd<TVector> where TVector : struct =>
             TSimd.Add(TSimd.MultiplyAdd(value, TSimd.Broadcast(2), TSimd.Load(Shift + row / 1000 * Stride + column)), TSimd.Broadcast(row % 1000));
+    }
+
+    // The first half less three times the second.
+    private struct Difference : IEpilogue
+    {
+        public float* Output;
+        public int N;
+
+        public readonly void Store<TSimd, TVector>(float* tile, nint tileStride, int batch, nint row, int column, int rows, int columns)
+            where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            for (int r = 0; r < rows; r++, tile += tileStride)
+                for (int c = 0; c < columns; c++) Output[(row + r) * N + column + c] = tile[c] - 3 * tile[tileStride / 2 + c];
+        }
     }
 
     private struct Counting : IEpilogue
