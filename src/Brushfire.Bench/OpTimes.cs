@@ -1,6 +1,7 @@
 // Where the time of whole runs goes: traces of several runs of the same code, summed by group and by shape.
 
 using System.Text.Json.Nodes;
+using Brushfire.Tensors.Ops;
 
 namespace Brushfire.Bench;
 
@@ -30,6 +31,9 @@ public sealed class OpTimes
 
     /// <summary>The time of all ops: of each the median over the runs.</summary>
     public double Seconds => ViewSeconds + _units.Sum(unit => unit.Seconds);
+
+    /// <summary>The part that is neither in products nor in fused attention.</summary>
+    public double OutsideSeconds => Seconds - _units.Where(unit => unit.Unit.Calls[0].Op is Conv2d or Linear or MatMul or ScaledDotProductAttention).Sum(unit => unit.Seconds);
 
     /// <summary>The most expensive group first.</summary>
     public IEnumerable<OpSum> Groups => Sums(unit => (OpGroup.Of(unit, _part), unit.Name, null));

@@ -3,6 +3,7 @@
 // and packs the weights. The machine's peak is measured before and after, so that the ratio to it is of this run.
 
 using System.Diagnostics;
+using Brushfire.Compiler.Diagnostics;
 using Brushfire.Kernels;
 using Brushfire.Models.Layers;
 using Brushfire.Tensors;
@@ -28,13 +29,13 @@ public sealed record StepBenchmarkOptions
     /// <summary>Latents or texts in one evaluation; null takes <see cref="ModelPart.DefaultBatchSize"/>.</summary>
     public int? BatchSize { get; init; }
 
-    /// <summary>Compiles the part at its first step, and what need not be computed again at its second.</summary>
+    /// <summary>Measures compiled steps, each one after an eager one of which every op is timed.</summary>
     public bool Compile { get; init; }
 
     /// <summary>Measured steps.</summary>
     public int Repeats { get; init; } = 5;
 
-    /// <summary>Times every op of the measured steps too.</summary>
+    /// <summary>Times every op of the measured eager steps too.</summary>
     public bool ByOp { get; init; }
 }
 
@@ -66,17 +67,22 @@ public sealed class StepBenchmark
         DirectWork work = CountWork();
         using var memory = new ResidentMemory();
         Allocator.ResetPeak();
-        double[] seconds = new double[_options.Repeats];
+        var seconds = new List<double>();
+        var eagerSeconds = new List<double>();
         var traces = new List<OpTrace>();
+        var launches = new List<List<LaunchTime>>();
         using (Autocast.Use(_options.Precision))
         using (_options.Attention is { } backend ? AttentionBackends.Allow(backend) : null)
         {
             for (int i = 0; i < Steps; i++)
             {
-                (double time, OpTrace? trace) = Step(i);
+                (double eager, OpTrace? trace) = EagerStep(i);
+                (double time, List<LaunchTime> times) = _options.Compile ? CompiledStep(i) : (eager, []);
                 told?.Invoke(i + 1);
                 if (i < WarmUps) continue;
-                seconds[i - WarmUps] = time;
+                seconds.Add(time);
+                eagerSeconds.Add(eager);
+                launches.Add(times);
                 if (trace is not null) traces.Add(trace);
             }
         }
@@ -86,6 +92,8 @@ public sealed class StepBenchmark
             Options = _options with { LatentSize = _part.LatentSize, BatchSize = _part.BatchSize },
             Tokens = _part.Tokens,
             Seconds = seconds,
+            EagerSeconds = eagerSeconds,
+            Launches = _options.Compile ? new LaunchSums(launches) : null,
             Ops = traces.Count > 0 ? new OpTimes(traces, ModelPart.Title(_part.Kind)) : null,
             Work = work,
             PeakBytes = Allocator.Statistics.PeakBytes,
@@ -95,15 +103,25 @@ public sealed class StepBenchmark
     }
 
     // Making the inputs is not timed.
-    private (double Seconds, OpTrace? Trace) Step(int index)
+    private (double Seconds, OpTrace? Trace) EagerStep(int index)
     {
         using var scope = new TensorScope();
         Tensor[] inputs = _part.Inputs(index);
         OpTrace? trace = null;
         long start = Stopwatch.GetTimestamp();
-        if (_options.Compile) _part.RunCompiled(inputs);
-        else if (_options.ByOp) trace = OpTrace.Time(() => _part.Run(inputs), inputs);
+        if (_options.ByOp || _options.Compile) trace = OpTrace.Time(() => _part.Run(inputs), inputs);
         else _part.Run(inputs);
         return (Stopwatch.GetElapsedTime(start).TotalSeconds, trace);
+    }
+
+    private (double Seconds, List<LaunchTime> Launches) CompiledStep(int index)
+    {
+        using var scope = new TensorScope();
+        Tensor[] inputs = _part.Inputs(index);
+        List<LaunchTime> launches = [];
+        using IDisposable note = LaunchTimes.Note(launches);
+        long start = Stopwatch.GetTimestamp();
+        _part.RunCompiled(inputs);
+        return (Stopwatch.GetElapsedTime(start).TotalSeconds, launches);
     }
 }

@@ -16,7 +16,7 @@ internal sealed class StepBenchmarkCommand : ProgramCommand
         _model = AddOption("--model", "NAME|PATH", "catalogue name (sd15, sd21, emoji), model folder or checkpoint [default: sd15]");
         _part = AddOption("--part", "unet|vae|text", "U-Net, the VAE's decoder, or text encoder [default: unet]");
         _code = AddOption("--code", Choices.Code, "how attention is written [default: optimized]");
-        _compile = AddOption("--compile", Choices.Compile, "unet: compile the part; its first two steps are not measured [default: none]");
+        _compile = AddOption("--compile", Choices.Compile, "unet: compile the part, and measure its steps in turn with eager ones [default: none]");
         _precision = AddOption("--precision", Choices.Precision, "what products are computed in [default: fp32]");
         _attention = AddOption("--attention", Choices.Attention, "which attention kernel [default: auto]");
         _size = AddOption("--size", "WxH", "size of the latents [default: as the model was trained]");
@@ -44,7 +44,6 @@ internal sealed class StepBenchmarkCommand : ProgramCommand
             Repeats = values.Whole(_repeat, 1, 1000) ?? defaults.Repeats,
             ByOp = values[_byOp],
         };
-        if (options is { Compile: true, ByOp: true }) values.Add($"{_byOp.Name} times the ops of eager steps; leave out {_compile.Name} or it");
         string? file = values.OutputFile(_json);
         values.SetIsa(_isa);
         values.SetThreads(_threads);
@@ -53,8 +52,9 @@ internal sealed class StepBenchmarkCommand : ProgramCommand
         var benchmark = new StepBenchmark(options);
         StepReport? report = null;
         terminal.ShowProgress("step", benchmark.Steps, told => report = benchmark.Run(told));
-        if (report!.Ops is { } ops) terminal.WriteTable(ByOp(ops));
-        BenchmarkCommand.Report(terminal, report.ToLines(), report.ToJson(), file, report.Invalid);
+        if (options.ByOp) terminal.WriteTable(ByOp(report!.Ops!));
+        if (options.ByOp && report!.Launches is { } launches) terminal.WriteTable(ByKernel(launches));
+        BenchmarkCommand.Report(terminal, report!.ToLines(), report.ToJson(), file, report.Invalid);
     }
 
     private static Table ByOp(OpTimes ops)
@@ -63,6 +63,14 @@ internal sealed class StepBenchmarkCommand : ProgramCommand
         foreach (OpSum sum in ops.Groups) table.AddTexts(sum.Group, sum.Op, $"{sum.Calls}", $"{sum.Seconds * 1e3:F1}", $"{sum.Seconds / ops.Seconds:P1}", Tables.Speed(sum.Operations, sum.Bytes, sum.Seconds));
         table.AddTexts("views", "", $"{ops.Views}", $"{ops.ViewSeconds * 1e3:F1}", $"{ops.ViewSeconds / ops.Seconds:P1}", "");
         table.AddTexts("sum", "", "", $"{ops.Seconds * 1e3:F1}", "", "");
+        return table;
+    }
+
+    private static Table ByKernel(LaunchSums launches)
+    {
+        Table table = Tables.New(["compiled", "kernel"], ["launches", "ms", "share"]);
+        foreach (LaunchSum sum in launches.Kernels) table.AddTexts(sum.Kind.ToString().ToLowerInvariant(), sum.Name, $"{sum.Launches}", $"{sum.Seconds * 1e3:F1}", $"{sum.Seconds / launches.Seconds:P1}");
+        table.AddTexts("sum", "", "", $"{launches.Seconds * 1e3:F1}", "");
         return table;
     }
 

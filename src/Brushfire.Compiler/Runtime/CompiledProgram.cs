@@ -3,6 +3,7 @@
 
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Diagnostics;
 using Brushfire.Compiler.Diagnostics;
 using Brushfire.Compiler.Emission;
 using Brushfire.Compiler.Graphs;
@@ -21,6 +22,7 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
     private readonly Dictionary<Node, int> _slots = [];
     private readonly PackedWeights _packed = new();
     private readonly Step[] _steps;
+    private readonly (LaunchKind Kind, string Name)[] _launches;
     private readonly int[] _inputSlots;
     private readonly (int Slot, TensorSpec Spec)[] _results;
     private readonly Operand[] _outputs;
@@ -50,6 +52,7 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
         int next = 0;
         for (int i = 0; i < _steps.Length; i++)
             _steps[i] = kernels[i] is { } kernel ? Bind(_schedule.Groups[i], kernel, compiled[next++]) : Bind(_schedule.Groups[i]);
+        _launches = [.. _steps.Select((step, i) => LaunchOf(step, _schedule.Groups[i], kernels[i]))];
         clock?.End("binding");
     }
 
@@ -77,10 +80,12 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
         {
             for (int i = 0; i < inputs.Length; i++) frame.Set(_inputSlots[i], inputs[i].ContiguousOrSelf());
             foreach ((int slot, TensorSpec spec) in _results) frame.Set(slot, new Tensor(spec));
-            foreach (Step step in _steps)
+            for (int i = 0; i < _steps.Length; i++)
             {
                 WorkerPool.Cancellation.ThrowIfCancellationRequested();
-                step.Run(frame);
+                long start = Stopwatch.GetTimestamp();
+                _steps[i].Run(frame);
+                LaunchTimes.Current?.Add(new LaunchTime(_launches[i].Kind, _launches[i].Name, Stopwatch.GetElapsedTime(start)));
             }
 
             return [.. _outputs.Select(output => scope.Keep(output.Viewed(frame)))];
@@ -120,6 +125,26 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
         Node node = group.Outputs[0];
         Operand[] operands = [.. node.Inputs.Select(Operand)];
         return node.Op is ComputeOp op ? new LibraryStep(op, operands, _slots[node]) : new CopyStep(node.Op, operands[0], _slots[node]);
+    }
+
+    private static (LaunchKind Kind, string Name) LaunchOf(Step step, FusionGroup group, Kernel? kernel)
+    {
+        string name = kernel is null ? string.Join('_', group.Outputs.Select(node => node.Op.Name)) : kernel.Name[..kernel.Name.LastIndexOf('_')];
+        LaunchKind kind = (step, group.Kind) switch
+        {
+            (InterpretedStep, _) => LaunchKind.Interpreted,
+            (CopyStep, _) => LaunchKind.Copy,
+            (_, GroupKind.Contraction) => LaunchKind.Contraction,
+            (_, GroupKind.Reduction) => LaunchKind.Reduction,
+            (_, GroupKind.Pointwise) => LaunchKind.Pointwise,
+            _ => group.Outputs[0].Op switch
+            {
+                Linear or Conv2d or MatMul => LaunchKind.Contraction,
+                ScaledDotProductAttention => LaunchKind.Attention,
+                _ => LaunchKind.Library,
+            },
+        };
+        return (kind, name);
     }
 
     private Operand Operand(Node node)

@@ -2,6 +2,7 @@
 
 using System.Text.Json.Nodes;
 using Brushfire.Bench;
+using Brushfire.Compiler.Diagnostics;
 using Brushfire.Kernels;
 using Brushfire.Tensors;
 
@@ -46,11 +47,35 @@ public sealed class StepReportTests
         Assert.True(json["valid"]!.GetValue<bool>());
     }
 
+    [Fact]
+    public void Compiled_steps_are_compared_with_the_eager_ones_of_the_same_run()
+    {
+        using Tensor input = Tensor.Zeros([64, 64]);
+        OpTrace eager = OpTrace.Time(() => input.MatMul(input).Exp(), input);
+        LaunchTime[] launches =
+        [
+            new(LaunchKind.Contraction, "linear_add", TimeSpan.FromSeconds(1)),
+            new(LaunchKind.Attention, "scaled_dot_product_attention", TimeSpan.FromSeconds(2)),
+            new(LaunchKind.Pointwise, "silu", TimeSpan.FromSeconds(4)),
+            new(LaunchKind.Pointwise, "silu", TimeSpan.FromSeconds(8)),
+        ];
+        StepReport report = Report([2], 10e9, 10e9) with { EagerSeconds = [3, 5, 4], Launches = new LaunchSums([launches, launches]), Ops = new OpTimes([eager], "") };
+        Assert.Equal(2, report.Speedup);
+        Assert.Equal(eager.Calls[1].Seconds, report.Ops.OutsideSeconds - report.Ops.ViewSeconds, 12);
+        Assert.Equal(12 / report.Ops.OutsideSeconds, report.OutsideRatio);
+        JsonObject json = report.ToJson();
+        Assert.Equal(0.1, json["ratioToDirectLimit"]!.GetValue<double>(), 12);
+        Assert.Equal(0.05, json["eager"]!["ratioToDirectLimit"]!.GetValue<double>(), 12);
+        Assert.Equal(("silu", 2, 12e3), (json["byKernel"]![0]!["name"]!.GetValue<string>(), json["byKernel"]![0]!["launches"]!.GetValue<int>(), json["byKernel"]![0]!["milliseconds"]!.GetValue<double>()));
+        Assert.Contains(report.ToLines(), line => line.StartsWith("eager step        median 4.000 s", StringComparison.Ordinal));
+    }
+
     private static StepReport Report(double[] seconds, double before, double after) => new()
     {
         Options = new StepBenchmarkOptions { LatentSize = (64, 64) },
         Tokens = 77,
         Seconds = seconds,
+        EagerSeconds = seconds,
         Work = s_work,
         Peaks = new Peaks(new MachinePeak(before, 2e9, 2, "tile"), new MachinePeak(after, 2e9, 2, "tile")),
         PeakBytes = 123,

@@ -35,6 +35,23 @@ public sealed class BenchmarkCommandTests
     }
 
     [Fact]
+    public void Compiled_steps_are_measured_in_turn_with_eager_ones()
+    {
+        using var folder = new TempFolder();
+        string file = folder["step.json"];
+        ProgramRun run = Measure("benchmark", "step", "--model", "emoji", "--compile", "unet", "--by-op", "--repeat", "2", "--json", file);
+        Assert.Contains("| compiled ", run.Data);
+        Assert.Contains("outside products", run.Data);
+        JsonObject json = JsonNode.Parse(File.ReadAllText(file))!.AsObject();
+        double Number(JsonNode node, string name) => node[name]!.GetValue<double>();
+        Assert.Equal((2, 2), (json["seconds"]!.AsArray().Count, json["eager"]!["seconds"]!.AsArray().Count));
+        Assert.Equal(Number(json["eager"]!, "medianSeconds") / Number(json, "medianSeconds"), Number(json, "speedup"), 9);
+        Assert.InRange(Number(json, "outsideContractionsSeconds"), 1e-6, Number(json, "medianSeconds"));
+        Assert.InRange(Number(json["eager"]!, "outsideContractionsSeconds"), 1e-6, Number(json["eager"]!, "medianSeconds"));
+        Assert.Contains(json["byKernel"]!.AsArray(), row => row!["kind"]!.GetValue<string>() == "attention");
+    }
+
+    [Fact]
     public void A_compile_is_measured_in_new_processes_with_an_empty_and_a_filled_cache()
     {
         using var folder = new TempFolder();
