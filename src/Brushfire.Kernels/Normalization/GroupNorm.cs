@@ -272,14 +272,23 @@ public static unsafe class GroupNorm
         {
             item = All.Items - 1 - item;
             (nint start, nint count) = All.Cut.Of(item);
-            int channels = All.Channels, whole = channels - channels % TSimd.Count;
+            int channels = All.Channels, whole = channels - channels % TSimd.Count, threes = channels - channels % (3 * TSimd.Count);
             float* scale = All.Scale + item / All.Cut.Chunks * (nint)channels, shift = All.Shift + item / All.Cut.Chunks * (nint)channels;
             float* x = All.Input + start * channels, y = All.Output + start * channels;
             bool aligned = whole == channels && (nint)y % (TSimd.Count * sizeof(float)) == 0;
             for (; count > 0; count--, x += channels, y += channels)
             {
-                if (All.NonTemporal && aligned) Stream<TSimd, TVector>(x, y, channels, scale, shift);
-                else Row<TSimd, TVector>(x, y, 0, whole, scale, shift);
+                if (All.NonTemporal && aligned)
+                {
+                    Stream<SimdThree<TSimd, TVector>, Three<TVector>>(x, y, 0, threes, scale, shift);
+                    Stream<TSimd, TVector>(x, y, threes, whole, scale, shift);
+                }
+                else
+                {
+                    Row<SimdThree<TSimd, TVector>, Three<TVector>>(x, y, 0, threes, scale, shift);
+                    Row<TSimd, TVector>(x, y, threes, whole, scale, shift);
+                }
+
                 Row<SimdScalar, float>(x, y, whole, channels, scale, shift);
             }
         }
@@ -290,9 +299,9 @@ public static unsafe class GroupNorm
                 TSimd.Store(y + c, TActivation.Invoke<TSimd, TVector>(TSimd.MultiplyAdd(TSimd.Load(x + c), TSimd.Load(scale + c), TSimd.Load(shift + c))));
         }
 
-        private static void Stream<TSimd, TVector>(float* x, float* y, int end, float* scale, float* shift) where TSimd : struct, ISimd<TVector> where TVector : struct
+        private static void Stream<TSimd, TVector>(float* x, float* y, int start, int end, float* scale, float* shift) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            for (int c = 0; c < end; c += TSimd.Count)
+            for (int c = start; c < end; c += TSimd.Count)
                 TSimd.StoreNonTemporal(y + c, TActivation.Invoke<TSimd, TVector>(TSimd.MultiplyAdd(TSimd.Load(x + c), TSimd.Load(scale + c), TSimd.Load(shift + c))));
         }
     }

@@ -177,15 +177,8 @@ public static unsafe class Pointwise
 
         private static void Apply<TSimd, TVector>(nint count, float* a, float* b, float* c, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            nint i = 0;
-            for (; i <= count - 2 * TSimd.Count; i += 2 * TSimd.Count)
-            {
-                TVector first = Value<TSimd, TVector>(a + i, b + i, c + i), second = Value<TSimd, TVector>(a + i + TSimd.Count, b + i + TSimd.Count, c + i + TSimd.Count);
-                TSimd.Store(output + i, first);
-                TSimd.Store(output + i + TSimd.Count, second);
-            }
-
-            for (; i <= count - TSimd.Count; i += TSimd.Count) TSimd.Store(output + i, Value<TSimd, TVector>(a + i, b + i, c + i));
+            nint i = ApplyWhole<SimdThree<TSimd, TVector>, Three<TVector>>(0, count, a, b, c, output);
+            i = ApplyWhole<TSimd, TVector>(i, count, a, b, c, output);
 
             int rest = (int)(count - i);
             if (rest == 0) return;
@@ -194,12 +187,17 @@ public static unsafe class Pointwise
             TSimd.StorePartial(output + i, TFunction.Invoke<TSimd, TVector>(TSimd.LoadPartial(a + i, rest), lastSecond, lastThird), rest);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static TVector Value<TSimd, TVector>(float* a, float* b, float* c) where TSimd : struct, ISimd<TVector> where TVector : struct
+        // Whole vectors from i on; gives where they end.
+        private static nint ApplyWhole<TSimd, TVector>(nint i, nint count, float* a, float* b, float* c, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            TVector third = TFunction.Inputs > 2 ? TSimd.Load(c) : TSimd.Zero;
-            TVector second = TFunction.Inputs > 1 ? TSimd.Load(b) : TSimd.Zero;
-            return TFunction.Invoke<TSimd, TVector>(TSimd.Load(a), second, third);
+            for (; i <= count - TSimd.Count; i += TSimd.Count)
+            {
+                TVector third = TFunction.Inputs > 2 ? TSimd.Load(c + i) : TSimd.Zero;
+                TVector second = TFunction.Inputs > 1 ? TSimd.Load(b + i) : TSimd.Zero;
+                TSimd.Store(output + i, TFunction.Invoke<TSimd, TVector>(TSimd.Load(a + i), second, third));
+            }
+
+            return i;
         }
 
         private static void Fill<TSimd, TVector>(float* destination, float value, nint count) where TSimd : struct, ISimd<TVector> where TVector : struct

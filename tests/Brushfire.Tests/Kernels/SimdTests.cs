@@ -15,6 +15,7 @@ public sealed unsafe class SimdTests
         Check<Simd512, Vector512<float>>();
         Check<Simd256, Vector256<float>>();
         Check<Simd128, Vector128<float>>();
+        Check<SimdThree<Simd256, Vector256<float>>, Three<Vector256<float>>>();
     }
 
     [Theory]

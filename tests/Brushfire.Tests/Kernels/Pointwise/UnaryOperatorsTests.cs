@@ -106,6 +106,12 @@ public sealed unsafe class UnaryOperatorsTests
         Assert.Equal(expected, y);
         Apply<TOperator, Simd128, Vector128<float>>(x, y);
         Assert.Equal(expected, y);
+
+        int threes = x.Length / 48 * 48;
+        Apply<TOperator, SimdThree<Simd128, Vector128<float>>, Three<Vector128<float>>>(x[..threes], y);
+        Assert.Equal(expected[..threes], y[..threes]);
+        Apply<TOperator, SimdThree<Simd256, Vector256<float>>, Three<Vector256<float>>>(x[^threes..], y);
+        Assert.Equal(expected[^threes..], y[..threes]);
     }
 
     private static void Apply<TOperator, TSimd, TVector>(float[] x, float[] y)
