@@ -11,6 +11,9 @@ public abstract record Leaf : Op
     internal override Tensor Execute(ReadOnlySpan<Tensor> inputs, TensorSpec result) =>
         throw new InvalidOperationException($"{Name} is given to a program, not run by it.");
 
+    /// <summary>The tensor that a program keeps for a weight or constant; null for another op.</summary>
+    internal static Tensor? Kept(Op op) => op switch { Weight weight => weight.Value, Constant constant => constant.Value, _ => null };
+
     protected static bool SameMemory(Tensor a, Tensor b) => a.Storage == b.Storage && a.Offset == b.Offset && a.Spec == b.Spec && a.Strides == b.Strides;
 }
 

@@ -105,8 +105,7 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
         var kept = new Dictionary<int, Tensor>();
         foreach ((Node node, int slot) in _slots)
         {
-            if (node.Op is Weight weight) kept.Add(slot, weight.Value);
-            else if (node.Op is Constant constant) kept.Add(slot, constant.Value);
+            if (Leaf.Kept(node.Op) is { } value) kept.Add(slot, value);
         }
 
         return new Frame(_slots.Count, Plan.Bytes, Plan.Placements.Values.ToDictionary(value => _slots[value.Node], value => (value.Offset, value.Node.Spec)), kept);
@@ -115,7 +114,7 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
     private KernelStep Bind(FusionGroup group, Kernel kernel, delegate*<void**, nint*, void> code)
     {
         Node? packed = group.Anchor is null ? null : View.Through(group.Anchor.Inputs[1], _slots.ContainsKey).Base;
-        int[] slots = [.. group.Inputs.Concat(group.Outputs).Select(node => node == packed ? ~_packed.Add(((Weight)node.Op).Value, group.Anchor!.Inputs[1].Shape, ((Contraction)group.Anchor.Op).Precision, group.Halves) : _slots[node])];
+        int[] slots = [.. group.Inputs.Concat(group.Outputs).Select(node => node == packed ? ~_packed.Add(Leaf.Kept(node.Op)!, group.Anchor!.Inputs[1].Shape, ((Contraction)group.Anchor.Op).Precision, group.Halves) : _slots[node])];
         return new KernelStep(code, slots, [.. kernel.Arguments], _packed);
     }
 

@@ -7,6 +7,9 @@ namespace Brushfire.Compiler.Scheduling;
 
 internal static class Prologues
 {
-    /// <summary>Whether <paramref name="node"/>, which only <paramref name="anchor"/> reads, is worth computing anew for each time that the input is packed.</summary>
-    public static bool Pay(Node anchor, Node node) => anchor.Op is Linear && node.Op is Binary;
+    /// <summary>
+    /// Whether <paramref name="node"/>, which only <paramref name="anchor"/> reads, is worth computing anew for each time that the input is packed:
+    /// where an operand repeats, as a norm's application does. A gate or a sum of two whole tensors belongs to the product that it comes from.
+    /// </summary>
+    public static bool Pay(Node anchor, Node node) => anchor.Op is Linear && node.Op is Binary && node.Inputs.Any(input => input.Shape.Count < node.Shape.Count);
 }

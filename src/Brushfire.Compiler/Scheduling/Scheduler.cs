@@ -5,7 +5,8 @@
 // the group can compute it; otherwise it starts a group of its own and its value is written. A node that joins has
 // no user outside, so no path can leave a group and enter it again.
 //
-// A group's domain is rows x columns. A node is full (one value an element) or of rows (one value a row).
+// A group's domain is rows x columns. A node is full (one value an element), of rows (one value a row), or, where it is read once
+// through movement, computed where it is read. Concatenation and upsampling are movement too, of which one kernel writes the result.
 
 using System.Collections.Immutable;
 using Brushfire.Compiler.Emission;
@@ -84,10 +85,16 @@ internal sealed class Scheduler
         if (groups.Count == 0 || groups.Exists(group => !group.Fuses)) return null;
         if (groups.Count == 1) return groups[0];
         if (node.Op is not (Unary or Binary or Reduce) || groups.Exists(group => group.Anchor is not null || group.Elements != groups[0].Elements)) return null;
+        if (groups.Exists(group => group.Gathers) && (node.Op is Reduce || groups.Exists(group => group.Reduces))) return null;
         if (!_users[node.Index].TrueForAll(use => ReadsAsItIs(use, node) || ReadsByRow(_groups[use.User.Index]!, use, node))) return null;
         if (groups.Where(group => group.Columns > 0).DistinctBy(group => group.Columns).Count() > 1 || !Independent(groups)) return null;
         foreach (Node moved in groups.Skip(1).SelectMany(group => group.Nodes).ToArray()) Assign(moved, groups[0]);
-        foreach (Forming other in groups.Skip(1)) groups[0].Columns = Math.Max(groups[0].Columns, other.Columns);
+        foreach (Forming other in groups.Skip(1))
+        {
+            groups[0].Columns = Math.Max(groups[0].Columns, other.Columns);
+            groups[0].Apart.UnionWith(other.Apart);
+        }
+
         return groups[0];
     }
 
@@ -116,8 +123,11 @@ internal sealed class Scheduler
 
     private bool Join(Forming group, Node node) => node.Op switch
     {
-        Unary or Binary => group.Anchor is null ? JoinRows(group, node) : JoinPrologue(group, node),
-        Reduce reduce => group.Anchor is null && reduce.Axis == node.Shape.Rank - 1 && JoinReduction(group, node),
+        Unary or Binary or Concatenate or UpsampleNearest when _users[node.Index].Exists(use => group.Apart.Contains(use.User)) => JoinReader(group, node),
+        _ when _users[node.Index].Exists(use => group.Apart.Contains(use.User)) => false,
+        Unary or Binary => group.Anchor is null ? JoinRows(group, node) || JoinReader(group, node) : JoinPrologue(group, node),
+        Concatenate or UpsampleNearest => group is { Anchor: null, Reduces: false } && (_users[node.Index].TrueForAll(use => ReadsAsItIs(use, node)) || JoinReader(group, node)),
+        Reduce reduce => group is { Anchor: null, Gathers: false } && reduce.Axis == node.Shape.Rank - 1 && JoinReduction(group, node),
         Linear or Conv2d => group.Anchor is null && JoinAnchor(group, node),
         _ => false,
     };
@@ -127,6 +137,15 @@ internal sealed class Scheduler
         bool full = _users[node.Index].TrueForAll(use => ReadsAsItIs(use, node));
         bool rows = !full && _users[node.Index].TrueForAll(use => use.User.Op is not Reduce && (ReadsAsItIs(use, node) || ReadsByRow(group, use, node)));
         return full || rows;
+    }
+
+    // Computed where its one user reads it, through movement that keeps neighbours together and repeats nothing.
+    private bool JoinReader(Forming group, Node node)
+    {
+        if (group.Reduces || _users[node.Index] is not [var use]) return false;
+        View view = _views[use.User.Inputs[use.Operand].Index];
+        return view.Shape.Rank > 0 && view.Strides[^1] == 1 && !view.Strides.Values.Contains(0) && use.User.Op is not UpsampleNearest
+            && (use.User.Op is not Binary || use.User.Shape == view.Shape) && group.Apart.Add(node);
     }
 
     private bool JoinReduction(Forming group, Node node)
@@ -161,7 +180,7 @@ internal sealed class Scheduler
     private bool ReadsAsItIs((Node User, int Operand) use, Node node)
     {
         View view = _views[use.User.Inputs[use.Operand].Index];
-        return view.IsWhole && (use.User.Op is not Binary || use.User.Shape.Count == node.Shape.Count);
+        return view.IsWhole && (use.User.Op is not (Binary or Concatenate or UpsampleNearest) || use.User.Shape.Count == node.Shape.Count);
     }
 
     // The user takes the first or the second half of the node's columns as they are.
@@ -186,9 +205,9 @@ internal sealed class Scheduler
     }
 
     // A product with a weight, which is packed once.
-    private bool IsContraction(Node node) => node.Op is Linear or Conv2d && _views[node.Inputs[1].Index] is { Base.Op: Weight, IsWhole: true };
+    private bool IsContraction(Node node) => node.Op is Linear or Conv2d && _views[node.Inputs[1].Index] is { Base.Op: Weight or Constant, IsWhole: true };
 
-    private bool Fuses(Node node) => node.Op is Unary or Binary || IsContraction(node) || (node.Op is Reduce reduce && reduce.Axis == node.Shape.Rank - 1 && node.DType == DType.Float32);
+    private bool Fuses(Node node) => node.Op is Unary or Binary or Concatenate or UpsampleNearest || IsContraction(node) || (node.Op is Reduce reduce && reduce.Axis == node.Shape.Rank - 1 && node.DType == DType.Float32);
 
     private ImmutableArray<FusionGroup> Finish()
     {
@@ -268,7 +287,12 @@ internal sealed class Scheduler
         public bool Fuses { get; } = fuses;
         public List<Node> Nodes { get; } = [];
         public HashSet<Node> Prologue { get; } = [];
+
+        /// <summary>Nodes whose elements are not the domain's, but those that one reader asks for.</summary>
+        public HashSet<Node> Apart { get; } = [];
         public Node? Anchor { get; set; }
+        public bool Reduces => Nodes.Exists(node => node.Op is Reduce);
+        public bool Gathers => Nodes.Exists(node => node.Op is Concatenate or UpsampleNearest);
 
         /// <summary>Elements of the domain, and its columns; 0 while no node looks at rows.</summary>
         public long Elements { get; private set; } = last.Shape.Count;

@@ -35,7 +35,7 @@ internal static class RandomGraphs
 
     private static Node? Op(GraphBuilder builder, Choices random, Node x, List<Node> nodes, int index)
     {
-        switch (random.Below(10))
+        switch (random.Below(12))
         {
             case 0 or 1: return builder.Add(new Unary(s_unary[random.Below(s_unary.Length)]), x);
             case 2 or 3 or 4:
@@ -46,6 +46,11 @@ internal static class RandomGraphs
             case 5: return x.Shape.Rank > 0 ? builder.Add(new Reduce((ReduceOperator)random.Below(4), x.Shape.Rank - 1), x) : null;
             case 6: return x.Shape.Rank == 4 ? builder.Add(new Reshape([x.Shape[0], x.Shape[1] * x.Shape[2], x.Shape[3]]), x) : x.Shape.Rank == 3 && x.Shape[1] == 16 ? builder.Add(new Reshape([x.Shape[0], 4, 4, x.Shape[2]]), x) : null;
             case 7: return x.Shape.Rank > 1 && x.Shape[^1] > 1 ? builder.Add(new Slice(x.Shape.Rank - 1, x.Shape[^1] / 2, x.Shape[^1] / 2), x) : null;
+            case 9:
+                Node part = nodes[random.Below(nodes.Count)];
+                return x.Shape.Rank > 1 && part.Shape.Rank == x.Shape.Rank && part.Shape.With(part.Shape.Rank - 1, x.Shape[^1]) == x.Shape && x.Shape[^1] + part.Shape[^1] <= 16
+                    ? builder.Add(new Concatenate(x.Shape.Rank - 1), x, part) : null;
+            case 10: return x.Shape.Rank == 4 && x.Shape.Count <= 256 ? builder.Add(new UpsampleNearest(2), x) : null;
             case 8: return x.Shape.Rank > 1 ? builder.Add(new Permute(new Axes([.. Enumerable.Range(0, x.Shape.Rank - 2), x.Shape.Rank - 1, x.Shape.Rank - 2])), x) : null;
             default:
                 if (x.Shape.Rank < 2) return null;
