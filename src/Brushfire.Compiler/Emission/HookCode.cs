@@ -54,6 +54,16 @@ internal static class HookCode
             code.Line("private readonly RowNest _rows = rows;");
             code.Line("private readonly nint _batchRows = batchRows;");
             code.Line();
+            code.Block("public void Prefetch(int batch, nint row, int column, int rows, int columns)", () =>
+            {
+                code.Line($"nint* at = stackalloc nint[{nest.Accesses.Length}];");
+                code.Block("for (RowCursor cursor = _rows.At(batch * _batchRows + row, rows, at); cursor.Rows > 0; cursor.Next(cursor.Run))", () =>
+                {
+                    for (int i = 0; i < nest.Accesses.Length; i++)
+                        if (!IsSteady(nest, i) && !names.HasStep(i)) code.Line($"CacheLines.Prefetch((float*)_pointers[{nest.Accesses[i].Pointer}] + at[{i}] + column, _rows.RowStride({i}), cursor.Run, columns);");
+                });
+            });
+            code.Line();
             code.Block($"public void Store<TSimd, TVector>(float* tile, nint tileStride, int batch, nint row, int column, int rows, int columns) {KernelFile.Constraints}", () =>
             {
                 code.Line($"nint* at = stackalloc nint[{nest.Accesses.Length}];");

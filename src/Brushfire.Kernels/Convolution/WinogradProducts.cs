@@ -78,7 +78,7 @@ internal unsafe struct WinogradProducts<TTransform, TOperands, TEpilogue> : IWor
         for (int position = 0; position < Blocks.Positions; position++, input += Blocks.InputPositionStride, filter += Blocks.FilterPositionStride, products += tile)
         {
             for (int i = 0; i < panels; i++)
-                TOperands.Multiply<TSimd, TVector>(channels, (byte*)(input + (nint)i * channels * Blocks.MR / TOperands.Together), (byte*)filter, products + i * Blocks.ProductPanelStride, Blocks.NR, accumulate);
+                TOperands.Multiply<TSimd, TVector>(channels, (byte*)(input + (nint)i * channels * Blocks.MR / TOperands.Together), (byte*)filter, products + i * Blocks.ProductPanelStride, Blocks.NR, accumulate, null, 0);
         }
     }
 

@@ -8,7 +8,7 @@ internal readonly struct Blocks
 {
     private const int MaxKC = 384;
     private const int MaxMC = 132;
-    private const int MaxNC = 384;
+    private const int MaxNC = 640;
 
     // Fewer items than this are cut further, as long as an item keeps this many multiply-adds.
     private const int EnoughItems = 8;

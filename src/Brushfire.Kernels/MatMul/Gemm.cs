@@ -6,8 +6,6 @@
 //     for each block of K:  pack A [MC, KC] into panels of MR rows
 //         for each panel of B [KC, NR]:  for each panel of A:  C tile (+)= A panel x B panel;  last block: epilogue
 
-using System.Runtime.Intrinsics.X86;
-
 namespace Brushfire.Kernels;
 
 public static unsafe class Gemm
@@ -77,11 +75,15 @@ public static unsafe class Gemm
                     byte* bPanel = b + panel * nr * columnBytes + PackedMatrix.ColumnBytes(k, TOperands.ElementB) * nr;
                     byte* aPanel = a, next = panel + 1 < panels ? bPanel + columnBytes * nr : b + PackedMatrix.ColumnBytes(k + count, TOperands.ElementB) * nr;
                     bPanel = TOperands.PrepareB<TSimd, TVector>(bPanel, count, stage);
+
+                    // Each tile asks for its share of the next panel of B, which comes from memory while this one is multiplied, and for the
+                    // memory of its own result. Behind the last panel nothing is read: a prefetch is only a hint.
                     for (int i = 0; i < rows; i += mr, aPanel += aPanelBytes, next += share, sum += nextRow)
                     {
-                        Prefetch(next, share);
-                        TOperands.Multiply<TSimd, TVector>(count, aPanel, bPanel, sum + half * nr, tileColumns, accumulate: block > 0);
-                        if (finished) Epilogue.Store<TSimd, TVector>(sum, tileColumns, batch, row + i, column + j, Math.Min(mr, rows - i), Math.Min(nr, columns - j));
+                        int usedRows = Math.Min(mr, rows - i), usedColumns = Math.Min(nr, columns - j);
+                        if (finished) Epilogue.Prefetch(batch, row + i, column + j, usedRows, usedColumns);
+                        TOperands.Multiply<TSimd, TVector>(count, aPanel, bPanel, sum + half * nr, tileColumns, accumulate: block > 0, next, share);
+                        if (finished) Epilogue.Store<TSimd, TVector>(sum, tileColumns, batch, row + i, column + j, usedRows, usedColumns);
                     }
                 }
             }
@@ -89,13 +91,5 @@ public static unsafe class Gemm
 
         // Bytes of a panel of A.
         private static int PanelBytes(int mr, int count) => mr * Blocks.Count(count, TOperands.Together) * sizeof(float);
-
-        // Each tile asks for its share of the next panel of B, which comes from memory while this one is multiplied.
-        // Behind the last panel nothing is read: a prefetch is only a hint.
-        private static void Prefetch(byte* start, int bytes)
-        {
-            if (!Sse.IsSupported) return;
-            for (int i = 0; i < bytes; i += 64) Sse.Prefetch1(start + i);
-        }
     }
 }

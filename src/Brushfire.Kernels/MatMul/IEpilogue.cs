@@ -8,6 +8,9 @@ namespace Brushfire.Kernels;
 /// <summary>Writes finished tiles to the output. Each output element is in exactly one tile.</summary>
 public unsafe interface IEpilogue
 {
+    /// <summary>Asks for the memory that <see cref="Store"/> will read and write, before the tile is computed: a hint.</summary>
+    void Prefetch(int batch, nint row, int column, int rows, int columns);
+
     /// <summary>
     /// Takes rows x columns sums, rows <paramref name="tileStride"/> apart, that belong at (batch, row, column) of the output. The tile is the
     /// caller's to overwrite; it starts at a multiple of the register tile's columns, and is smaller than that tile only at the edges.
@@ -26,6 +29,13 @@ public readonly unsafe struct StoreEpilogue(float* output, nint batchStride, nin
     private readonly float* _output = output, _bias = bias, _residual = residual;
     private readonly nint _batchStride = batchStride, _rowStride = rowStride;
     private readonly float _scale = scale;
+
+    public void Prefetch(int batch, nint row, int column, int rows, int columns)
+    {
+        nint offset = batch * _batchStride + row * _rowStride + column;
+        CacheLines.Prefetch(_output + offset, _rowStride, rows, columns);
+        if (_residual != null) CacheLines.Prefetch(_residual + offset, _rowStride, rows, columns);
+    }
 
     public void Store<TSimd, TVector>(float* tile, nint tileStride, int batch, nint row, int column, int rows, int columns)
         where TSimd : struct, ISimd<TVector> where TVector : struct

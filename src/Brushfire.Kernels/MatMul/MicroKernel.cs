@@ -17,14 +17,59 @@ public static unsafe class MicroKernel
     /// <paramref name="tileStride"/> apart. Sums run over k in order and are added to the tile once; k = 0 gives zeros.
     /// </summary>
     public static void Run<TSimd, TVector>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate)
+        where TSimd : struct, ISimd<TVector> where TVector : struct =>
+        Run<TSimd, TVector, NothingAhead>(k, a, b, tile, tileStride, accumulate, default);
+
+    /// <summary>
+    /// The same; on the way a stretch of memory comes into the second-level cache, evenly spread over the loop. All of its lines asked for
+    /// at once would wait for each other, and the products for them.
+    /// </summary>
+    internal static void Run<TSimd, TVector>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, byte* ahead, int aheadBytes)
         where TSimd : struct, ISimd<TVector> where TVector : struct
     {
-        if (TSimd.Count == 16) Run8x3<TSimd, TVector>(k, a, b, tile, tileStride, accumulate);
-        else Run6x2<TSimd, TVector>(k, a, b, tile, tileStride, accumulate);
+        if (aheadBytes == 0)
+        {
+            Run<TSimd, TVector, NothingAhead>(k, a, b, tile, tileStride, accumulate, default);
+            return;
+        }
+
+        int steps = Math.Max(1, TSimd.Count == 16 ? k : k / 4);
+        Run<TSimd, TVector, BytesAhead>(k, a, b, tile, tileStride, accumulate, new BytesAhead { Next = ahead, Step = Blocks.Count(aheadBytes, steps) });
     }
 
-    private static void Run8x3<TSimd, TVector>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate)
-        where TSimd : struct, ISimd<TVector> where TVector : struct
+    private static void Run<TSimd, TVector, TAhead>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, TAhead ahead)
+        where TSimd : struct, ISimd<TVector> where TVector : struct where TAhead : struct, IAhead
+    {
+        if (TSimd.Count == 16) Run8x3<TSimd, TVector, TAhead>(k, a, b, tile, tileStride, accumulate, ahead);
+        else Run6x2<TSimd, TVector, TAhead>(k, a, b, tile, tileStride, accumulate, ahead);
+    }
+
+    // What a step of the loop prefetches.
+    private interface IAhead
+    {
+        void Fetch();
+    }
+
+    private struct NothingAhead : IAhead
+    {
+        public readonly void Fetch() { }
+    }
+
+    private struct BytesAhead : IAhead
+    {
+        public byte* Next;
+        public nint Step;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Fetch()
+        {
+            CacheLines.PrefetchSecond(Next);
+            Next += Step;
+        }
+    }
+
+    private static void Run8x3<TSimd, TVector, TAhead>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, TAhead ahead)
+        where TSimd : struct, ISimd<TVector> where TVector : struct where TAhead : struct, IAhead
     {
         TVector c00 = TSimd.Zero, c01 = TSimd.Zero, c02 = TSimd.Zero;
         TVector c10 = TSimd.Zero, c11 = TSimd.Zero, c12 = TSimd.Zero;
@@ -55,6 +100,7 @@ public static unsafe class MicroKernel
             c70 = TSimd.MultiplyAdd(a7, b0, c70); c71 = TSimd.MultiplyAdd(a7, b1, c71); c72 = TSimd.MultiplyAdd(a7, b2, c72);
             a += 8;
             b += 3 * TSimd.Count;
+            ahead.Fetch();
         }
 
         if (accumulate)
@@ -79,8 +125,8 @@ public static unsafe class MicroKernel
         StoreRow<TSimd, TVector>(tile + 7 * tileStride, c70, c71, c72);
     }
 
-    private static void Run6x2<TSimd, TVector>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate)
-        where TSimd : struct, ISimd<TVector> where TVector : struct
+    private static void Run6x2<TSimd, TVector, TAhead>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, TAhead ahead)
+        where TSimd : struct, ISimd<TVector> where TVector : struct where TAhead : struct, IAhead
     {
         TVector c00 = TSimd.Zero, c01 = TSimd.Zero;
         TVector c10 = TSimd.Zero, c11 = TSimd.Zero;
@@ -88,24 +134,18 @@ public static unsafe class MicroKernel
         TVector c30 = TSimd.Zero, c31 = TSimd.Zero;
         TVector c40 = TSimd.Zero, c41 = TSimd.Zero;
         TVector c50 = TSimd.Zero, c51 = TSimd.Zero;
-        for (; k > 0; k--)
+        int columns = 2 * TSimd.Count;
+        for (; k >= 4; k -= 4, a += 24, b += 4 * columns)
         {
-            TVector b0 = TSimd.Load(b), b1 = TSimd.Load(b + TSimd.Count);
-            TVector a0 = TSimd.Broadcast(a[0]);
-            c00 = TSimd.MultiplyAdd(a0, b0, c00); c01 = TSimd.MultiplyAdd(a0, b1, c01);
-            TVector a1 = TSimd.Broadcast(a[1]);
-            c10 = TSimd.MultiplyAdd(a1, b0, c10); c11 = TSimd.MultiplyAdd(a1, b1, c11);
-            TVector a2 = TSimd.Broadcast(a[2]);
-            c20 = TSimd.MultiplyAdd(a2, b0, c20); c21 = TSimd.MultiplyAdd(a2, b1, c21);
-            TVector a3 = TSimd.Broadcast(a[3]);
-            c30 = TSimd.MultiplyAdd(a3, b0, c30); c31 = TSimd.MultiplyAdd(a3, b1, c31);
-            TVector a4 = TSimd.Broadcast(a[4]);
-            c40 = TSimd.MultiplyAdd(a4, b0, c40); c41 = TSimd.MultiplyAdd(a4, b1, c41);
-            TVector a5 = TSimd.Broadcast(a[5]);
-            c50 = TSimd.MultiplyAdd(a5, b0, c50); c51 = TSimd.MultiplyAdd(a5, b1, c51);
-            a += 6;
-            b += 2 * TSimd.Count;
+            Step6x2<TSimd, TVector>(a, b, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+            Step6x2<TSimd, TVector>(a + 6, b + columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+            Step6x2<TSimd, TVector>(a + 12, b + 2 * columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+            Step6x2<TSimd, TVector>(a + 18, b + 3 * columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+            ahead.Fetch();
         }
+
+        for (; k > 0; k--, a += 6, b += columns)
+            Step6x2<TSimd, TVector>(a, b, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
 
         if (accumulate)
         {
@@ -123,6 +163,25 @@ public static unsafe class MicroKernel
         StoreRow<TSimd, TVector>(tile + 3 * tileStride, c30, c31);
         StoreRow<TSimd, TVector>(tile + 4 * tileStride, c40, c41);
         StoreRow<TSimd, TVector>(tile + 5 * tileStride, c50, c51);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step6x2<TSimd, TVector>(float* a, float* b, ref TVector c00, ref TVector c01, ref TVector c10, ref TVector c11, ref TVector c20, ref TVector c21,
+        ref TVector c30, ref TVector c31, ref TVector c40, ref TVector c41, ref TVector c50, ref TVector c51) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        TVector b0 = TSimd.Load(b), b1 = TSimd.Load(b + TSimd.Count);
+        TVector a0 = TSimd.Broadcast(a[0]);
+        c00 = TSimd.MultiplyAdd(a0, b0, c00); c01 = TSimd.MultiplyAdd(a0, b1, c01);
+        TVector a1 = TSimd.Broadcast(a[1]);
+        c10 = TSimd.MultiplyAdd(a1, b0, c10); c11 = TSimd.MultiplyAdd(a1, b1, c11);
+        TVector a2 = TSimd.Broadcast(a[2]);
+        c20 = TSimd.MultiplyAdd(a2, b0, c20); c21 = TSimd.MultiplyAdd(a2, b1, c21);
+        TVector a3 = TSimd.Broadcast(a[3]);
+        c30 = TSimd.MultiplyAdd(a3, b0, c30); c31 = TSimd.MultiplyAdd(a3, b1, c31);
+        TVector a4 = TSimd.Broadcast(a[4]);
+        c40 = TSimd.MultiplyAdd(a4, b0, c40); c41 = TSimd.MultiplyAdd(a4, b1, c41);
+        TVector a5 = TSimd.Broadcast(a[5]);
+        c50 = TSimd.MultiplyAdd(a5, b0, c50); c51 = TSimd.MultiplyAdd(a5, b1, c51);
     }
 
     /// <summary>The same with a tile of 4 rows and 3 vectors at any vector width: seven loads for twelve multiply-adds.</summary>

@@ -163,6 +163,8 @@ public sealed unsafe class WinogradTests
         private readonly float* _counts = counts;
         private readonly int _channels = channels;
 
+        public void Prefetch(int batch, nint row, int column, int rows, int columns) { }
+
         public void Store<TSimd, TVector>(float* tile, nint tileStride, int batch, nint row, int column, int rows, int columns) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
             Assert.Equal(0, column % Tiling.Columns<TSimd, TVector>());

@@ -256,6 +256,8 @@ public sealed unsafe class GemmTests
         public float* Output;
         public int N;
 
+        public readonly void Prefetch(int batch, nint row, int column, int rows, int columns) { }
+
         public readonly void Store<TSimd, TVector>(float* tile, nint tileStride, int batch, nint row, int column, int rows, int columns)
             where TSimd : struct, ISimd<TVector> where TVector : struct
         {
@@ -268,6 +270,8 @@ public sealed unsafe class GemmTests
     {
         public int* Visits;
         public int M, N;
+
+        public readonly void Prefetch(int batch, nint row, int column, int rows, int columns) { }
 
         public readonly void Store<TSimd, TVector>(float* tile, nint tileStride, int batch, nint row, int column, int rows, int columns)
             where TSimd : struct, ISimd<TVector> where TVector : struct
