@@ -7,6 +7,7 @@ using Brushfire.Compiler.Diagnostics;
 using Brushfire.Compiler.Graphs;
 using Brushfire.Compiler.Passes;
 using Brushfire.Compiler.Runtime;
+using Brushfire.Kernels;
 using Brushfire.Tensors;
 using Kernel = Brushfire.Compiler.Emission.Kernel;
 
@@ -14,6 +15,9 @@ namespace Brushfire.Compiler;
 
 internal sealed class Compilation
 {
+    // Not in the list of passes: it needs a call to see which inputs change.
+    private const string Hoisting = "hoist-invariants";
+
     private readonly CompilerSettings _settings;
     private readonly Graph _captured;
     private readonly string _folder;
@@ -29,13 +33,18 @@ internal sealed class Compilation
     /// <param name="settings">What to verify, write, skip and replace.</param>
     public static (IGraphProgram Program, CompileReport Report) Run(Graph captured, TimeSpan capturing, string folder, IReadOnlyList<Pass> passes, CompilerSettings settings)
     {
+        string[] known = [.. passes.Select(pass => pass.Name), Hoisting];
+        string[] unknown = [.. settings.Skip.Except(known, StringComparer.Ordinal)];
+        if (unknown.Length > 0) throw new BrushfireException($"{Knobs.Skip.Name} names {string.Join(", ", unknown)}, which the compiler does not have; there are {string.Join(", ", known)}.");
         var compilation = new Compilation(captured, folder, settings);
         Graph graph = compilation.Replaced("00-captured", captured, captured);
         if (settings.Verify) GraphVerifier.Verify(graph, "the capture");
         for (int i = 0; i < passes.Count; i++)
             if (!settings.Skip.Contains(passes[i].Name)) graph = compilation.Apply(passes[i], i + 1, graph);
         var report = new CompileReport(captured.Name, capturing, captured, graph, compilation._stages);
-        IGraphProgram program = settings.Executor == GraphExecutor.Interpreted ? new InterpretedProgram(graph) : new HoistingProgram(graph, part => compilation.Compile(part, report));
+        IGraphProgram program = settings.Executor == GraphExecutor.Interpreted ? new InterpretedProgram(graph)
+            : settings.Skip.Contains(Hoisting) ? compilation.Compile(graph, report)
+            : new HoistingProgram(graph, part => compilation.Compile(part, report));
         compilation.Write("report.md", report.ToString);
         return (program, report);
     }
@@ -44,12 +53,13 @@ internal sealed class Compilation
     private CompiledProgram Compile(Graph graph, CompileReport report)
     {
         var clock = new StageClock();
-        var program = new CompiledProgram(graph, clock);
+        var program = new CompiledProgram(graph, clock, _settings.VerifyKernels);
         report.Add(new ProgramReport(graph.Name, clock.Times, program.Schedule.Groups.Length, program.KernelCount, program.InterpretedNodes, program.Refusals, program.Plan.Bytes, program.Plan.UnsharedBytes));
         string prefix = report.Programs.Count == 1 ? "" : $"{report.Programs.Count}-";
         Write(prefix + "schedule.txt", program.Schedule.ToString);
         Write(prefix + "memory.txt", program.Plan.ToString);
         foreach ((int i, Kernel kernel) in program.Kernels) Write(Path.Combine(prefix + "kernels", string.Create(CultureInfo.InvariantCulture, $"{i:00}-{kernel.Name}.cs")), () => kernel.Source);
+        if (prefix.Length > 0) Write("report.md", report.ToString);
         CompilerLog.Write("schedule", () => report.Programs[^1].ToString());
         return program;
     }

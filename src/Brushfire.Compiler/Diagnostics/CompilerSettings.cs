@@ -14,7 +14,8 @@ public enum GraphExecutor { Compiled, Interpreted, Eager }
 /// <param name="Override">Folder of such texts that replace what is computed.</param>
 /// <param name="Skip">Passes left out.</param>
 /// <param name="Verify">Whether graphs are verified after every pass.</param>
-internal sealed record CompilerSettings(GraphExecutor Executor, IReadOnlySet<string> Log, string? Dump, string? Override, IReadOnlySet<string> Skip, bool Verify)
+/// <param name="VerifyKernels">Whether every launch of a generated kernel is compared with what it stands for.</param>
+internal sealed record CompilerSettings(GraphExecutor Executor, IReadOnlySet<string> Log, string? Dump, string? Override, IReadOnlySet<string> Skip, bool Verify, bool VerifyKernels)
 {
     [ThreadStatic] private static CompilerSettings? t_current;
 
@@ -33,7 +34,7 @@ internal sealed record CompilerSettings(GraphExecutor Executor, IReadOnlySet<str
             string other => throw Wrong(Knobs.Executor, other),
         },
         Names(Knobs.Log), Knobs.Dump.Value, Knobs.Override.Value, Names(Knobs.Skip),
-        Knobs.Verify.Value switch { null or "1" => true, "0" => false, string other => throw Wrong(Knobs.Verify, other) });
+        Knobs.Verify.Value switch { null or "1" or "2" => true, "0" => false, string other => throw Wrong(Knobs.Verify, other) }, Knobs.Verify.Value == "2");
 
     /// <summary>Uses these on this thread until the result is disposed of.</summary>
     public IDisposable Use()

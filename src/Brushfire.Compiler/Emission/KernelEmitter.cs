@@ -46,11 +46,34 @@ internal static class KernelEmitter
         return (Named(group, LoopKernel.Source(lowered.Nests), LoopKernel.Arguments(lowered.Nests, wholeRows: reduces)), null);
     }
 
+    // The graph's lines, numbered anew, without sizes and without what only moves elements, so that the text depends on neither.
+    private static List<string> Lines(FusionGroup group)
+    {
+        var names = new Dictionary<Node, string>();
+        for (int i = 0; i < group.Inputs.Length; i++) names[group.Inputs[i]] = $"x{i}";
+        var lines = new List<string>();
+        foreach (Node node in group.Nodes)
+        {
+            int output = group.Outputs.IndexOf(node);
+            if (node.Op is ViewOp or Copy && output < 0)
+            {
+                names[node] = names[node.Inputs[0]];
+                continue;
+            }
+
+            names[node] = output < 0 ? $"%{lines.Count + 1}" : $"y{output}";
+            lines.Add($"{names[node]} = {node.Op.Name}({string.Join(", ", node.Inputs.Select(input => names[input]))})");
+        }
+
+        return lines;
+    }
+
     private static bool IsMovement(Node node) => node.Op is ViewOp or Copy or Concatenate or UpsampleNearest;
 
     // The name says what it does and, by a hash of the text, that it is that text.
-    private static Kernel Named(FusionGroup group, string source, ImmutableArray<nint> arguments)
+    private static Kernel Named(FusionGroup group, string code, ImmutableArray<nint> arguments)
     {
+        string source = string.Concat(Lines(group).Select(line => $"// {line}\n")) + "\n" + code;
         string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source)))[..12];
         string[] ops = [.. group.Nodes.Where(node => !IsMovement(node)).Select(node => node.Op.Name).Distinct(StringComparer.Ordinal).Take(4)];
         string name = $"{string.Join('_', ops.Length == 0 ? ["move"] : ops)}_{hash}";

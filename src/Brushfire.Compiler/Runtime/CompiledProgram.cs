@@ -31,7 +31,8 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
     /// <summary>Schedules, plans, emits and compiles.</summary>
     /// <param name="graph">The graph.</param>
     /// <param name="clock">Is told when each of these ends.</param>
-    public CompiledProgram(Graph graph, StageClock? clock = null)
+    /// <param name="verify">Compares every launch of a generated kernel with what it stands for.</param>
+    public CompiledProgram(Graph graph, StageClock? clock = null, bool verify = false)
     {
         _schedule = Scheduler.Run(graph);
         clock?.End("schedule");
@@ -51,7 +52,7 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
         _steps = new Step[kernels.Length];
         int next = 0;
         for (int i = 0; i < _steps.Length; i++)
-            _steps[i] = kernels[i] is { } kernel ? Bind(_schedule.Groups[i], kernel, compiled[next++]) : Bind(_schedule.Groups[i]);
+            _steps[i] = kernels[i] is { } kernel ? Bind(_schedule.Groups[i], kernel, compiled[next++], verify) : Bind(_schedule.Groups[i]);
         _launches = [.. _steps.Select((step, i) => LaunchOf(step, _schedule.Groups[i], kernels[i]))];
         clock?.End("binding");
     }
@@ -111,11 +112,12 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
         return new Frame(_slots.Count, Plan.Bytes, Plan.Placements.Values.ToDictionary(value => _slots[value.Node], value => (value.Offset, value.Node.Spec)), kept);
     }
 
-    private KernelStep Bind(FusionGroup group, Kernel kernel, delegate*<void**, nint*, void> code)
+    private Step Bind(FusionGroup group, Kernel kernel, delegate*<void**, nint*, void> code, bool verify)
     {
         Node? packed = group.Anchor is null ? null : View.Through(group.Anchor.Inputs[1], _slots.ContainsKey).Base;
         int[] slots = [.. group.Inputs.Concat(group.Outputs).Select(node => node == packed ? ~_packed.Add(Leaf.Kept(node.Op)!, group.Anchor!.Inputs[1].Shape, ((Contraction)group.Anchor.Op).Precision, group.Halves) : _slots[node])];
-        return new KernelStep(code, slots, [.. kernel.Arguments], _packed);
+        var step = new KernelStep(code, slots, [.. kernel.Arguments], _packed);
+        return verify ? new VerifiedStep(step, kernel.Name, group, Slots(group.Inputs.AddRange(group.Outputs))) : step;
     }
 
     private Step Bind(FusionGroup group)

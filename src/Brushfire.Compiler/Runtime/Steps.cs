@@ -68,13 +68,16 @@ internal sealed unsafe class InterpretedStep(ImmutableArray<Node> nodes, IReadOn
 
     public override void Run(Frame frame)
     {
+        Dictionary<Node, Tensor> values = Interpret(nodes, node => frame.Tensor(inputs[node]));
+        foreach ((Node node, int slot) in outputs) Copy.CopyInto(values[node], frame.Tensor(slot).Pointer, node.Shape.RowMajor());
+    }
+
+    /// <summary>The values of nodes, in order, by those that they take from outside.</summary>
+    public static Dictionary<Node, Tensor> Interpret(ImmutableArray<Node> nodes, Func<Node, Tensor> input)
+    {
         var values = new Dictionary<Node, Tensor>();
         foreach (Node node in nodes)
-        {
-            Tensor value = values[node] = EagerExecutor.Instance.Run(node.Op, [.. node.Inputs.Select(Value)]);
-            if (outputs.TryGetValue(node, out int slot)) Copy.CopyInto(value, frame.Tensor(slot).Pointer, value.Shape.RowMajor());
-        }
-
-        Tensor Value(Node node) => values.TryGetValue(node, out Tensor? value) ? value : frame.Tensor(inputs[node]);
+            values[node] = EagerExecutor.Instance.Run(node.Op, [.. node.Inputs.Select(operand => values.TryGetValue(operand, out Tensor? value) ? value : input(operand))]);
+        return values;
     }
 }

@@ -4,6 +4,7 @@ using Brushfire.Compiler;
 using Brushfire.Compiler.Diagnostics;
 using Brushfire.Compiler.Graphs;
 using Brushfire.Compiler.Passes;
+using Brushfire.Compiler.Runtime;
 using Brushfire.Tensors;
 using Brushfire.Tests.Compiler.Graphs;
 
@@ -12,7 +13,7 @@ namespace Brushfire.Tests.Compiler;
 public sealed class CompilationTests
 {
     private const string Text = "graph f(%x: f32[2])\n  %w1: f32[2] = weight \"shift\"\n  %1: f32[2] = silu(%x)\n  %2: f32[2] = add(%1, %w1)\n  return %2\n";
-    private static readonly CompilerSettings s_settings = CompilerSettings.FromKnobs() with { Dump = null, Override = null, Skip = new HashSet<string>(StringComparer.Ordinal), Verify = true };
+    private static readonly CompilerSettings s_settings = CompilerSettings.FromKnobs() with { Dump = null, Override = null, Skip = new HashSet<string>(StringComparer.Ordinal), Verify = true, VerifyKernels = false };
     private static readonly Pass s_nothing = new("do-nothing", graph => graph.Rewrite((_, node) => node));
     private static readonly Pass s_gelu = new("gelu-for-silu", graph => graph.Rewrite((builder, node) => node.Op.Name == "silu" ? builder.Add(OpCatalogue.Parse("gelu", new Dictionary<string, string>(StringComparer.Ordinal)), node.Inputs[0]) : node));
 
@@ -30,6 +31,30 @@ public sealed class CompilationTests
     [Fact]
     public void A_pass_can_be_skipped() =>
         Assert.Equal(Text, Run(s_settings with { Skip = new HashSet<string>(["gelu-for-silu"], StringComparer.Ordinal) }).Final.ToString());
+
+    [Fact]
+    public void A_pass_to_skip_that_does_not_exist_is_told_with_those_that_do()
+    {
+        var exception = Assert.Throws<BrushfireException>(() => Run(s_settings with { Skip = new HashSet<string>(["gelu", "do-nothing"], StringComparer.Ordinal) }));
+        Assert.Equal("BRUSHFIRE_SKIP names gelu, which the compiler does not have; there are do-nothing, gelu-for-silu, hoist-invariants.", exception.Message);
+    }
+
+    [Fact]
+    public void The_report_is_written_again_with_the_programs_that_later_calls_make()
+    {
+        const string Product = "graph f(%x: f32[2], %y: f32[2])\n  %1: f32[2] = exp(%x)\n  %2: f32[2] = add(%1, %y)\n  return %2\n";
+        foreach (string skip in new[] { "", "hoist-invariants" })
+        {
+            using var folder = new TempFolder();
+            using var scope = new TensorScope();
+            CompilerSettings settings = s_settings with { Dump = folder.Path, Skip = new HashSet<string>(skip.Split(',', StringSplitOptions.RemoveEmptyEntries), StringComparer.Ordinal) };
+            (IGraphProgram program, CompileReport report) = Compilation.Run(GraphSamples.Parse(Product), TimeSpan.Zero, "f-1", [], settings);
+            Tensor same = Tensor.Full([2], 1);
+            for (int i = 0; i < 2; i++) program.Run([same, Tensor.Full([2], i)]);
+            Assert.Equal(skip.Length == 0 ? 3 : 1, report.Programs.Count);
+            Assert.Equal(report.ToString(), File.ReadAllText(Path.Combine(folder.Path, "f-1", "report.md")));
+        }
+    }
 
     [Fact]
     public void A_wrong_pass_is_named()
