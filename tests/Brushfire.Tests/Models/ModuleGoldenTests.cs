@@ -70,6 +70,15 @@ public sealed class ModuleGoldenTests
         Allocator.Trim();
     }
 
+    [Theory]
+    [MemberData(nameof(Full))]
+    [Trait("Size", "Full")]
+    public void Full_size_compiled_modules_agree_with_the_reference(string file)
+    {
+        Check(file, AttentionCode.Optimized, compiled: true);
+        Allocator.Trim();
+    }
+
     private static void Check(string file, AttentionCode code, DType precision = DType.Float32, bool compiled = false)
     {
         using var scope = new TensorScope();
