@@ -99,15 +99,19 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
         }
     }
 
+    /// <summary>Gives back the memory that is kept for later calls; these take it anew.</summary>
+    public void Release()
+    {
+        while (_frames.TryTake(out Frame? frame)) frame.Dispose();
+    }
+
     private void AddSlot(Node node) => _slots.Add(node, _slots.Count);
 
     private Frame NewFrame()
     {
         var kept = new Dictionary<int, Tensor>();
         foreach ((Node node, int slot) in _slots)
-        {
             if (Leaf.Kept(node.Op) is { } value) kept.Add(slot, value);
-        }
 
         return new Frame(_slots.Count, Plan.Bytes, Plan.Placements.Values.ToDictionary(value => _slots[value.Node], value => (value.Offset, value.Node.Spec)), kept);
     }

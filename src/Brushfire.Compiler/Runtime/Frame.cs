@@ -6,10 +6,11 @@ using Brushfire.Tensors;
 namespace Brushfire.Compiler.Runtime;
 
 /// <summary>Values by slot. A slot of an input or an output has a value only during a call.</summary>
-internal sealed unsafe class Frame
+internal sealed unsafe class Frame : IDisposable
 {
     private readonly Tensor?[] _tensors;
     private readonly nint[] _pointers;
+    private readonly int[] _arena;
 
     /// <summary>With the values that stay from call to call.</summary>
     /// <param name="arena">The arena's values by slot, bytes from its start.</param>
@@ -18,6 +19,7 @@ internal sealed unsafe class Frame
     {
         _tensors = new Tensor?[slots];
         _pointers = new nint[slots];
+        _arena = [.. arena.Keys];
         foreach ((int slot, Tensor tensor) in kept) _tensors[slot] = tensor;
         if (arena.Count == 0) return;
         TensorScope.Outside(() =>
@@ -27,6 +29,12 @@ internal sealed unsafe class Frame
                 Set(slot, new Tensor(storage, offset / spec.DType.Size(), spec.DType, spec.Shape, spec.Shape.RowMajor()));
             return storage;
         });
+    }
+
+    /// <summary>Gives the arena back.</summary>
+    public void Dispose()
+    {
+        foreach (int slot in _arena) _tensors[slot]?.Dispose();
     }
 
     public Tensor Tensor(int slot) => _tensors[slot]!;

@@ -36,8 +36,11 @@ internal sealed class HoistingProgram(Graph graph, Func<Graph, IGraphProgram> co
         if (_last is null) return null;
         bool[] stable = [.. identities.Zip(_last, (now, before) => now == before)];
         if (_parts is not null || !stable.Contains(true) || !stable.Contains(false)) return _parts;
-        if (HoistInvariants.Split(graph, stable) is { } cut) _parts = new Parts(stable, compile(cut.Prologue), compile(cut.Main));
-        return _parts;
+        if (HoistInvariants.Split(graph, stable) is not { } cut) return null;
+
+        // From now on the parts run, in memory like that of the whole.
+        (_whole as CompiledProgram)?.Release();
+        return _parts = new Parts(stable, compile(cut.Prologue), compile(cut.Main));
     }
 
     /// <summary>Which memory a tensor shows, and which values of it.</summary>

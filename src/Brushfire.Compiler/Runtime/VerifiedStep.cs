@@ -23,7 +23,6 @@ internal sealed unsafe class VerifiedStep(Step kernel, string name, FusionGroup 
     {
         using var scope = new TensorScope();
 
-        // First, as the kernel may write over what it reads.
         Tensor[] expected = [.. group.Outputs.Select(output => new Tensor(output.Spec))];
         if (group.Anchor is null) RunLoops(frame, expected);
         else RunNodes(frame, expected);

@@ -39,6 +39,17 @@ public sealed class CompiledProgramTests
     }
 
     [Fact]
+    public void Memory_that_was_given_back_is_taken_anew()
+    {
+        Graph graph = GraphSamples.Parse("graph f(%x: f32[3,5])\n%1: f32[3,5] = softmax(%x)\n%2: f32[3,5] = softmax(%1)\nreturn %2");
+        Tensor[] inputs = GraphSamples.Inputs(graph);
+        var program = new CompiledProgram(graph);
+        program.Run(inputs);
+        program.Release();
+        Agree(graph, GraphInterpreter.Run(graph, inputs), program.Run(inputs));
+    }
+
+    [Fact]
     public void Calls_run_side_by_side()
     {
         Graph graph = GraphSamples.Parse("""
