@@ -62,28 +62,35 @@ public static unsafe class Allocator
         long size = RoundUp(bytes);
         lock (s_gate)
         {
-            // Without this block, which the system may refuse.
-            s_highest = Math.Max(s_highest, s_statistics.BytesInUse);
-            long inUse = s_statistics.BytesInUse + size;
-            s_statistics = s_statistics with { BytesInUse = inUse, PeakBytes = Math.Max(s_statistics.PeakBytes, inUse) };
             if (Use(size).Blocks.TryPop(out nint block))
             {
                 s_statistics = s_statistics with { BytesCached = s_statistics.BytesCached - size };
+                Count(size);
                 return (void*)block;
             }
 
+            long inUse = s_statistics.BytesInUse + size;
             GiveBack(inUse + s_statistics.BytesCached - Math.Max(s_highest, inUse) - Reserve);
         }
 
         try
         {
-            return AllocateOrTrim((nint)size);
+            void* start = AllocateOrTrim((nint)size);
+            lock (s_gate) Count(size);
+            return start;
         }
         catch (OutOfMemoryException exception)
         {
-            lock (s_gate) s_statistics = s_statistics with { BytesInUse = s_statistics.BytesInUse - size };
             throw new BrushfireException($"Out of memory: {size >> 20} MB more are needed, and tensors hold {Statistics.BytesInUse >> 20} MB already. Use a smaller picture or batch.", exception);
         }
+    }
+
+    // A block that a tensor has from now on. One that the system refuses is never counted.
+    private static void Count(long size)
+    {
+        long inUse = s_statistics.BytesInUse + size;
+        s_statistics = s_statistics with { BytesInUse = inUse, PeakBytes = Math.Max(s_statistics.PeakBytes, inUse) };
+        s_highest = Math.Max(s_highest, inUse);
     }
 
     // The system may lack only the memory that is kept here for reuse.

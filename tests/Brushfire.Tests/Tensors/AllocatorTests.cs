@@ -22,4 +22,38 @@ public sealed unsafe class AllocatorTests
         Allocator.Trim();
         Assert.Equal(0, Allocator.Statistics.BytesCached);
     }
+
+    [Fact]
+    public void Sizes_that_were_used_longest_ago_are_given_back_first()
+    {
+        const long Smallest = 512L << 20;
+        Allocator.Trim();
+
+        // A block of each class, eight between powers of two, until one is given back: when that is depends on what ran before.
+        long size = Smallest, before;
+        do
+        {
+            before = Total();
+            size += 1L << (int)(long.Log2(size) - 3);
+            Allocator.Free(Allocator.Allocate(size), size);
+            Assert.True(size < 1L << 34, "Kept memory grew without bound.");
+        }
+        while (Total() >= before + size);
+
+        Assert.True(Reuses(size));
+        Assert.False(Reuses(Smallest * 9 / 8));
+        Allocator.Trim();
+    }
+
+    private static long Total() => Allocator.Statistics.BytesInUse + Allocator.Statistics.BytesCached;
+
+    // Else the total would grow, or fall by that of other sizes.
+    private static bool Reuses(long size)
+    {
+        long before = Total();
+        void* block = Allocator.Allocate(size);
+        bool reuses = Total() == before;
+        Allocator.Free(block, size);
+        return reuses;
+    }
 }
