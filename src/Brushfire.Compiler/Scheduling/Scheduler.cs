@@ -123,8 +123,7 @@ internal sealed class Scheduler
 
     private bool Join(Forming group, Node node) => node.Op switch
     {
-        Unary or Binary or Concatenate or UpsampleNearest when _users[node.Index].Exists(use => group.Apart.Contains(use.User)) => JoinReader(group, node),
-        _ when _users[node.Index].Exists(use => group.Apart.Contains(use.User)) => false,
+        _ when _users[node.Index].Exists(use => group.Apart.Contains(use.User)) => node.Op is Unary or Binary or Concatenate or UpsampleNearest && JoinReader(group, node),
         Unary or Binary => group.Anchor is null ? JoinRows(group, node) || JoinReader(group, node) : JoinPrologue(group, node),
         Concatenate or UpsampleNearest => group is { Anchor: null, Reduces: false } && (_users[node.Index].TrueForAll(use => ReadsAsItIs(use, node)) || JoinReader(group, node)),
         Reduce reduce => group is { Anchor: null, Gathers: false } && reduce.Axis == node.Shape.Rank - 1 && JoinReduction(group, node),
