@@ -1,5 +1,5 @@
-// An index as a function of a loop nest's dimensions: offset + sum of stride[d] * i[d]. Movement ops turn into these: permuting
-// renames them, slicing adds to the offset, expanding drops a stride, reshaping joins them and divides them again.
+// An index, or an element's number, as a function of a loop nest's dimensions: offset + sum of stride[d] * i[d]. Movement ops turn
+// into these: the number is divided into the axes of a view and added up again by the view's strides.
 
 namespace Brushfire.Compiler.Loops;
 

@@ -1,6 +1,7 @@
 // Lowering, the part that follows an element's number through the ops of a group.
 
 using Brushfire.Compiler.Graphs;
+using Brushfire.Compiler.Scheduling;
 using Brushfire.Tensors;
 using Brushfire.Tensors.Ops;
 using BinaryOperator = Brushfire.Kernels.BinaryOperator;
@@ -44,17 +45,14 @@ internal sealed partial class Lowering
     {
         Unary unary => Input(node, 0, element) is { } x ? new UnaryExpr(unary.Operator, x) : null,
         Binary binary => Input(node, 0, element) is { } a && Input(node, 1, element) is { } b ? new BinaryExpr(binary.Operator, a, b) : null,
-        Cast { DType: DType.Float32 } or Copy or Expand => Input(node, 0, element),
-        Reshape => Value(node.Inputs[0], element),
-        Permute permute when MovesOnlyOnes(permute, node.Shape) => Value(node.Inputs[0], element),
-        Slice slice => Sliced(node, slice, element),
+        Cast { DType: DType.Float32 } or Copy => Value(node.Inputs[0], element),
+        ViewOp => Moved(node, element),
         _ => Axes(element, node.Shape) is { } index ? ComputedAt(node, index) : null,
     };
 
     // The same for ops that look at axes.
     private Expr? ComputedAt(Node node, Affine[] index) => node.Op switch
     {
-        Permute permute => ValueAt(node.Inputs[0], Permuted(permute, index)),
         UpsampleNearest up => Divide(index[1], up.Factor) is (var y, _) && Divide(index[2], up.Factor) is (var x, _) ? ValueAt(node.Inputs[0], [index[0], y, x, index[3]]) : null,
         Concatenate concatenate => Part(node, concatenate.Axis, index),
         Reduce reduce => Folded(node, reduce.Operator, reduce.Axis, index),
@@ -108,49 +106,39 @@ internal sealed partial class Lowering
         return new Load(access);
     }
 
-    // An input of a pointwise op, broadcast: axes that are missing in front, and those of size 1 that are repeated. Neighbouring axes
-    // that are both repeated, or both not, are one.
-    private Expr? Input(Node node, int input, Affine element)
+    // An input of a pointwise op, broadcast.
+    private Expr? Input(Node node, int input, Affine element) =>
+        View.Through(node.Inputs[input], IsBase).Move(new Expand(node.Shape), node.Shape) is { } view ? Seen(view, element) : Refuse($"{node.Inputs[input].Name} is not broadcast");
+
+    // A reshape that is no view of what is before it has elements of the same numbers.
+    private Expr? Moved(Node node, Affine element)
     {
-        (Shape from, Shape to) = (node.Inputs[input].Shape, node.Shape);
-        if (from.Count == to.Count) return Value(node.Inputs[input], element);
-        bool IsRepeated(int axis) => axis < to.Rank - from.Rank || from[axis - to.Rank + from.Rank] != to[axis];
-        Affine at = Affine.Constant(0, Rank);
-        long stride = 1;
-        for (int axis = to.Rank - 1; axis >= 0;)
+        View view = View.Through(node, IsBase);
+        return view.Base == node ? Value(node.Inputs[0], element) : Seen(view, element);
+    }
+
+    // What the group reads is in memory as it is.
+    private bool IsBase(Node node) => !_inside.Contains(node);
+
+    // The element of a view's base. Neighbouring axes that the view walks as one are one, so that none is cut in vain.
+    private Expr? Seen(View view, Affine element)
+    {
+        Affine at = Affine.Constant(view.Offset, Rank);
+        for (int axis = view.Shape.Rank - 1; axis >= 0;)
         {
-            bool repeated = IsRepeated(axis);
-            long size = 1;
-            for (; axis >= 0 && (to[axis] == 1 || IsRepeated(axis) == repeated); axis--) size *= Math.Max(1, to[axis]);
+            long size = 1, stride = 0;
+            for (; axis >= 0 && (view.Shape[axis] == 1 || size == 1 || view.Strides[axis] == stride * size); axis--)
+            {
+                if (view.Shape[axis] == 1) continue;
+                if (size == 1) stride = view.Strides[axis];
+                size *= Math.Max(1, view.Shape[axis]);
+            }
+
             if ((axis < 0 ? (element, element) : Divide(element, size)) is not (var outer, var inner)) return null;
-            if (!repeated) (at, stride) = (at + (inner * stride), stride * size);
-            element = outer;
+            (at, element) = (at + (inner * stride), outer);
         }
 
-        return Value(node.Inputs[input], at);
-    }
-
-    // The sliced axis and those behind it are one, and so are those before it.
-    private Expr? Sliced(Node node, Slice slice, Affine element)
-    {
-        Shape from = node.Inputs[0].Shape;
-        long inner = 1;
-        for (int axis = slice.Axis + 1; axis < from.Rank; axis++) inner *= from[axis];
-        return Divide(element, Math.Max(1, slice.Length * inner)) is (var outer, var rest)
-            ? Value(node.Inputs[0], (outer * (from[slice.Axis] * inner)) + rest.Plus(slice.Start * inner)) : null;
-    }
-
-    private static bool MovesOnlyOnes(Permute permute, Shape shape)
-    {
-        int[] order = [.. permute.Order.Values.ToArray().Where((_, axis) => shape[axis] != 1)];
-        return order.SequenceEqual(order.Order());
-    }
-
-    private static Affine[] Permuted(Permute permute, Affine[] index)
-    {
-        var at = new Affine[index.Length];
-        for (int i = 0; i < at.Length; i++) at[permute.Order.Values[i]] = index[i];
-        return at;
+        return Value(view.Base, at);
     }
 
     private Expr? Part(Node node, int axis, Affine[] index)
@@ -180,8 +168,9 @@ internal sealed partial class Lowering
             long stride = index[d];
             if (stride == 0) continue;
             long others = index.Max(_region.Sizes) - stride * (_region.Sizes[d] - 1) - index.Offset;
-            if (others >= stride || (boundary - index.Offset) % stride != 0) continue;
-            _obstacle ??= new Obstacle($"the parts of {node.Name} meet inside of a row", d, Cut: (int)((boundary - index.Offset) / stride));
+            long distance = boundary - index.Offset, rest = distance % stride;
+            if (others >= stride || (rest > 0 && rest <= others)) continue;
+            _obstacle ??= new Obstacle($"the parts of {node.Name} meet inside of a row", d, Cut: (int)((distance + stride - 1) / stride));
             return null;
         }
 

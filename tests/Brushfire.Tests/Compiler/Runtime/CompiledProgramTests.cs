@@ -21,6 +21,25 @@ public sealed class CompiledProgramTests
     }, iter: 60);
 
     [Fact]
+    public void Movement_that_cancels_needs_no_loops_of_its_own()
+    {
+        Graph graph = GraphSamples.Parse("""
+            graph f(%x: f32[2,4,4,8])
+              %1: f32[2,4,8,4] = permute(%x) order=[0,1,3,2]
+              %2: f32[2,4,4,8] = permute(%1) order=[0,1,3,2]
+              %3: f32[2,16,8] = reshape(%2) shape=[2,16,8]
+              %4: f32[2,8,16] = permute(%3) order=[0,2,1]
+              %5: f32[2,8,16] = silu(%4)
+              %6: f32[2,8,1] = reduce_min(%5) axis=2
+              return %6
+            """);
+        Tensor[] inputs = GraphSamples.Inputs(graph);
+        var program = new CompiledProgram(graph);
+        Assert.Equal(0, program.InterpretedNodes);
+        Agree(graph, GraphInterpreter.Run(graph, inputs), program.Run(inputs));
+    }
+
+    [Fact]
     public void Strided_inputs_are_read_in_their_order()
     {
         Graph graph = GraphSamples.Parse("graph f(%x: f32[3,5])\n%1: f32[3,5] = silu(%x)\n%2: f32[3,5] = multiply(%1, %x)\nreturn %2");
