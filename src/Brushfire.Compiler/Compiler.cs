@@ -1,5 +1,6 @@
 // Makes a function of tensors faster: Compiler.Compile(function) is called like the function. The list of passes is here.
 
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using Brushfire.Compiler.Passes;
 using Brushfire.Tensors;
@@ -53,5 +54,10 @@ public static class Compiler
         return function.Method.Name.Contains('<', StringComparison.Ordinal) ? "function" : function.Target?.GetType().Name ?? function.Method.Name;
     }
 
-    private static string[] ParametersOf(Delegate function) => [.. function.Method.GetParameters().Select(parameter => parameter.Name ?? "input")];
+    // All discards of a lambda are named _: all but the first one get their place as well.
+    private static string[] ParametersOf(Delegate function)
+    {
+        string[] names = [.. function.Method.GetParameters().Select(parameter => parameter.Name ?? "input")];
+        return [.. names.Select((name, i) => names.AsSpan(0, i).Contains(name) ? string.Create(CultureInfo.InvariantCulture, $"{name}{i + 1}") : name)];
+    }
 }

@@ -1,6 +1,7 @@
 // Makes a graph: nodes are added in running order, each with its type and shape inferred and checked.
 
 using System.Collections.Immutable;
+using System.Globalization;
 using Brushfire.Tensors;
 
 namespace Brushfire.Compiler.Graphs;
@@ -22,26 +23,35 @@ public sealed class GraphBuilder(string name)
         return node;
     }
 
-    /// <summary>The graph of what the outputs need, with all inputs. Nodes are numbered here: weights %w1 …, constants %c1 …, the rest %1 ….</summary>
+    /// <summary>The graph of what the outputs need, with all inputs. Nodes are numbered here: weights %w1 …, constants %c1 …, the rest %1 …, but for what an input is named.</summary>
     public Graph Build(params ImmutableArray<Node> outputs)
     {
         if (_built) throw new InvalidOperationException("A builder makes one graph.");
         _built = true;
         HashSet<Node> needed = Needed(outputs);
         ImmutableArray<Node> nodes = [.. _nodes.Where(node => needed.Contains(node) || node.Op is Input)];
+        HashSet<string> taken = [.. nodes.Select(node => node.Op).OfType<Input>().Select(input => $"%{input.Label}")];
         (int weights, int constants, int others) = (0, 0, 0);
         for (int i = 0; i < nodes.Length; i++)
         {
             nodes[i].Place(nodes[i].Op switch
             {
                 Input input => $"%{input.Label}",
-                Weight => $"%w{++weights}",
-                Constant => $"%c{++constants}",
-                _ => $"%{++others}",
+                Weight => Next("%w", ref weights),
+                Constant => Next("%c", ref constants),
+                _ => Next("%", ref others),
             }, i);
         }
 
         return new Graph(name, nodes, [.. nodes.Where(node => node.Op is Input)], outputs);
+
+        string Next(string prefix, ref int count)
+        {
+            string next;
+            do next = string.Create(CultureInfo.InvariantCulture, $"{prefix}{++count}");
+            while (taken.Contains(next));
+            return next;
+        }
     }
 
     private static HashSet<Node> Needed(ImmutableArray<Node> outputs)
