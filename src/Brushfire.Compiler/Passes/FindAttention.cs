@@ -34,7 +34,7 @@ internal sealed class FindAttention
         (int batch, int heads) = Heads(query);
         Node Split(Node part) => Reshaped(builder, _rewritten[part], [batch, heads, part.Shape[^2], part.Shape[^1]]);
         List<Node> inputs = [Split(query), builder.Add(Views.SwapLast(4), Split(key)), Split(value)];
-        if (match.Mask is { } mask) inputs.Add(Reshaped(builder, _rewritten[mask], MaskShape(mask.Shape, batch, heads)));
+        if (match.Mask is { } mask) inputs.Add(Reshaped(builder, _rewritten[mask], MaskShape(mask.Shape, rank, batch, heads)));
         Node tokens = builder.Add(new ScaledDotProductAttention(Causal: false, scale) { Precision = outer.Precision }, [.. inputs]); // [N, queryLength, heads, headDim]
         return Reshaped(builder, builder.Add(new Permute(new Axes([0, 2, 1, 3])), tokens), node.Shape);
     }
@@ -61,11 +61,8 @@ internal sealed class FindAttention
         _ => (1, 1),
     };
 
-    private static Shape MaskShape(Shape mask, int batch, int heads) => mask.Rank switch
-    {
-        3 when mask[0] != 1 => [batch, heads, mask[1], mask[2]],
-        _ => mask,
-    };
+    // Where batch and heads are one axis of the scores, a mask's first axis is both of them as well.
+    private static Shape MaskShape(Shape mask, int rank, int batch, int heads) => mask.Rank == 3 && rank == 3 && mask[0] != 1 ? [batch, heads, mask[1], mask[2]] : mask;
 
     private static Node Reshaped(GraphBuilder builder, Node node, Shape shape) => node.Shape == shape ? node : builder.Add(new Reshape(shape), node);
 
