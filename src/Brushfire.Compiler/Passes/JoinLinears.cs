@@ -42,23 +42,23 @@ internal static class JoinLinears
     }
 }
 
-/// <summary>Parameters made of others, by the identity of these: a recompilation, or another graph, gets the same one.</summary>
+/// <summary>Parameters made of others, by the memory of these: a recompilation, or another graph, gets the same one.</summary>
 internal static class JoinedWeights
 {
-    private static readonly ConditionalWeakTable<Tensor, List<(Tensor[] Parts, Tensor Joined)>> s_joined = [];
+    private static readonly ConditionalWeakTable<Storage, List<(IReadOnlyList<Weight> Parts, Tensor Joined)>> s_joined = [];
 
     /// <summary>The parts one after the other along their first axis. Their values are read when the joined ones are.</summary>
     public static Weight Of(IReadOnlyList<Weight> parts)
     {
         string key = Key([.. parts.Select(part => part.Key)]);
         Tensor[] values = [.. parts.Select(part => part.Value)];
-        List<(Tensor[] Parts, Tensor Joined)> known = s_joined.GetOrCreateValue(values[0]);
+        List<(IReadOnlyList<Weight> Parts, Tensor Joined)> known = s_joined.GetOrCreateValue(values[0].Storage);
         lock (known)
         {
-            foreach ((Tensor[] others, Tensor joined) in known)
-                if (others.SequenceEqual(values)) return new Weight(key, joined);
+            foreach ((IReadOnlyList<Weight> others, Tensor joined) in known)
+                if (others.SequenceEqual(parts)) return new Weight(key, joined);
             Tensor made = Parameter.Create(key, values[0].Shape.With(0, values.Sum(value => value.Shape[0])), () => Load(values));
-            known.Add((values, made));
+            known.Add((parts, made));
             return new Weight(key, made);
         }
     }

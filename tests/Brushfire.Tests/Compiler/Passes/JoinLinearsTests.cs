@@ -1,9 +1,11 @@
 // Joined weights: lazy, shared, and of the same values as the originals.
 
+using Brushfire.Compiler;
 using Brushfire.Compiler.Graphs;
 using Brushfire.Compiler.Passes;
 using Brushfire.Tensors;
 using Brushfire.Tensors.Ops;
+using static Brushfire.Compiler.Compiler;
 
 namespace Brushfire.Tests.Compiler.Passes;
 
@@ -34,6 +36,20 @@ public sealed class JoinLinearsTests
         Assert.NotSame(joined[0].Value, joined[2].Value);
         Assert.Equal("{k,q}.weight", joined[2].Key);
     }
+
+    [Fact]
+    public void A_weight_is_known_by_its_memory_as_each_capture_has_views_of_its_own()
+    {
+        CompiledFunction<Func<Tensor, Tensor>> compiled = Compile(Layers(Weight("q.weight", 3), Weight("k.weight", 3)));
+        using var scope = new TensorScope();
+        foreach (int rows in new[] { 1, 2 }) compiled.Call(Tensor.Zeros([rows, 4]));
+        Weight[] joined = [.. compiled.Reports.Select(report => report.Final.Nodes.Select(node => node.Op).OfType<Weight>().Single())];
+        Assert.Equal(2, joined.Length);
+        Assert.Same(joined[0].Value, joined[1].Value);
+        Assert.Equal(2, _loads);
+    }
+
+    private static Func<Tensor, Tensor> Layers(Weight first, Weight second) => x => x.Linear(first.Value) * x.Linear(second.Value);
 
     private Weight Weight(string key, int outputs) => new(key, Parameter.Create(key, [outputs, 4], () =>
     {
