@@ -32,7 +32,7 @@ internal static class Structure
                 return [new Part(label, value)];
             case CancellationToken:
                 return [];
-            case IList list:
+            case IList list when !IsTable(list):
                 return list.Cast<object?>().SelectMany((item, i) => Parts($"{label}[{i}]", item)).Prepend(new Part($"{label}.Count", list.Count));
             case IEnumerable:
                 throw new BrushfireException($"{label} is a {value.GetType().Name}, which a compiled function cannot take apart; use a list, an array, a tuple or a record.");
@@ -52,11 +52,11 @@ internal static class Structure
                 return value;
             case Tensor tensor:
                 return replace(tensor);
-            case Array array:
+            case Array array when !IsTable(array):
                 var copy = (Array)array.Clone();
                 for (int i = 0; i < copy.Length; i++) copy.SetValue(Replace(copy.GetValue(i), replace), i);
                 return copy;
-            case IList list:
+            case IList list when !IsTable(list):
                 return ReplaceList(list, replace);
             case IEnumerable:
                 throw new BrushfireException($"A compiled function cannot return a {value.GetType().Name}; return a list, an array, a tuple or a record.");
@@ -64,6 +64,9 @@ internal static class Structure
 
         return FieldsOf(value.GetType()) is { } fields ? ReplaceFields(value, fields, replace) : value;
     }
+
+    // An array of several dimensions has no one order.
+    private static bool IsTable(IList list) => list is Array { Rank: > 1 };
 
     // Lists of any kind become the framework's: what a collection expression makes for an interface is no type of its own.
     private static IList ReplaceList(IList list, Func<Tensor, Tensor> replace)

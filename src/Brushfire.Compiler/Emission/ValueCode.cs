@@ -19,11 +19,11 @@ internal sealed class ValueCode
     {
         (_nest, _handed) = (nest, handed);
 
-        // x0, and where the same operand is read at several places x0b, x0c.
+        // x0, and where the same operand is read at several places x0b, x0c, … x0z, x0_27.
         _accessNames = [.. nest.Accesses.Select((access, i) =>
         {
             int before = nest.Accesses.Take(i).Count(other => other.Pointer == access.Pointer);
-            return before == 0 ? access.Name : $"{access.Name}{(char)('a' + before)}";
+            return before == 0 ? access.Name : before < 26 ? $"{access.Name}{(char)('a' + before)}" : $"{access.Name}_{before + 1}";
         })];
     }
 

@@ -35,6 +35,8 @@ public sealed class CaptureSurprises
         Assert.Contains("return a list, an array, a tuple or a record", exception.Message, StringComparison.Ordinal);
         exception = Assert.Throws<BrushfireException>(() => Compile((Dictionary<string, Tensor> x) => x["a"]).Call(new Dictionary<string, Tensor>(StringComparer.Ordinal) { ["a"] = Tensor.Scalar(1) }));
         Assert.Equal("x is a Dictionary`2, which a compiled function cannot take apart; use a list, an array, a tuple or a record.", exception.Message);
+        exception = Assert.Throws<BrushfireException>(() => Compile((int[,] order, Tensor x) => x + order[0, 0]).Call(new int[1, 1], Tensor.Scalar(1)));
+        Assert.StartsWith("order is a Int32[,], which a compiled function cannot take apart", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]
