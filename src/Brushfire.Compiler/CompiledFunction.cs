@@ -103,17 +103,20 @@ public abstract class CompiledFunction
         }
 
         foreach (Tensor value in values) TensorScope.Register(value);
-        Learn(tracer, new Guards(parts), read, entry, sizes, new Plan(tracer.NeedsOwnCode ? null : tracer.Last?.Program, result, outputs));
+        Learn(tracer, parts, read, entry, sizes, new Plan(tracer.NeedsOwnCode ? null : tracer.Last?.Program, result, outputs));
         return Structure.Replace(result, tensor => values[Place(outputs, tensor)]);
     }
 
-    private void Learn(Tracer tracer, Guards guards, HashSet<Setting> read, Entry? entry, Sizes sizes, Plan plan)
+    private void Learn(Tracer tracer, Part[] parts, HashSet<Setting> read, Entry? entry, Sizes sizes, Plan plan)
     {
         lock (_gate)
         {
             foreach (GraphBreak broken in tracer.Breaks)
                 if (!_breaks.Contains(broken)) Note(_breaks, broken, "capture");
-            if (entry is null) _entries.Add(entry = new Entry(guards));
+
+            // Meanwhile, a call beside this one may have made the entry, or read another value of a setting for it.
+            if (entry is null || entry.Guards.Misses(parts).Any()) entry = _entries.Find(candidate => !candidate.Guards.Misses(parts).Any());
+            if (entry is null) _entries.Add(entry = new Entry(new Guards(parts)));
             else if (entry.Newest is { } planned && entry.Plans.Find(sizes) is null) Note(_newPlans, sizes.FirstDifference(planned).Reason(Name, _entries.IndexOf(entry) + 1));
             entry.Guards.Add(read);
             entry.Newest = sizes;

@@ -101,6 +101,26 @@ public sealed class CompiledFunctionTests
         Assert.Equal("graph scale(%x: f32[3,2], %made.1: f32[], %made.2: f32[], %made.3: f32[2])", Assert.Single(compiled.Reports).Graph.ToString().Split('\n')[0]);
     }
 
+    [Fact]
+    public void Parameters_may_have_any_name_and_discards_too()
+    {
+        using var scope = new TensorScope();
+        Tensor weight = Parameter.Create("weight", [3, 3], () => Values([3, 3], 1)), x = Values([2, 3], 2);
+        Func<Tensor, Tensor, Tensor, Tensor, Tensor> f = (w1, c1, _, _) => w1.Linear(weight) * 2 + c1;
+        CompiledFunction<Func<Tensor, Tensor, Tensor, Tensor, Tensor>> compiled = Compile(f);
+        Close.Relative(f(x, x, x, x).ToArray(), compiled.Call(x, x, x, x).ToArray(), 1e-6);
+        Assert.StartsWith("graph f(%w1: f32[2,3], %c1: f32[2,3], %_: f32[2,3], %_4: f32[2,3])\n  %w2: f32[3,3] = weight", Assert.Single(compiled.Reports).Graph.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void One_operand_may_be_read_at_many_places()
+    {
+        using var scope = new TensorScope();
+        Func<Tensor, Tensor> f = x => Enumerable.Range(0, 30).Select(i => x.Slice(0, i, 50)).Aggregate((a, b) => a + b);
+        CompiledFunction<Func<Tensor, Tensor>> compiled = Compile(f);
+        Assert.Equal(f(Values([80], 1)).ToArray(), compiled.Call(Values([80], 1)).ToArray());
+    }
+
     private sealed record Request(Tensor Sample, (Tensor Left, int Steps) Pair, IReadOnlyList<Tensor> Skips, Tensor? Mask, string Kind);
 
     private sealed record Answer(Tensor Sum, Tensor[] Parts, IReadOnlyList<Tensor> Same, string Kind);
@@ -164,6 +184,28 @@ public sealed class CompiledFunctionTests
             Close.Relative((x.Max(1).Max(0).Item() > 1.9f ? x * 2 : x.Silu()).ToArray(), broken.Call(x).ToArray(), 1e-6);
         });
         Assert.Empty(compiled.Recompiles);
+    }
+
+    [Fact]
+    public void First_calls_side_by_side_make_one_entry()
+    {
+        const int Calls = 9; // more than there may be entries
+        using var together = new Barrier(Calls);
+        CompiledFunction<Func<Tensor, int, Tensor>> compiled = Compile((Tensor x, int n) =>
+        {
+            if (n == 1) together.SignalAndWait(TestContext.Current.CancellationToken);
+            return x * n;
+        });
+        Thread[] threads = [.. Enumerable.Range(0, Calls).Select(_ => new Thread(() =>
+        {
+            using var inner = new TensorScope();
+            compiled.Call(Tensor.Scalar(1), 1);
+        }))];
+        foreach (Thread thread in threads) thread.Start();
+        foreach (Thread thread in threads) thread.Join();
+        using var scope = new TensorScope();
+        Assert.Equal(2, compiled.Call(Tensor.Scalar(1), 2).Item());
+        Assert.Equal(2, compiled.Reports.Count);
     }
 
     [Fact]
