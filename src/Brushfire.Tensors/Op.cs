@@ -20,6 +20,12 @@ public abstract record Op
     [DoesNotReturn]
     protected TensorSpec Refuse(string problem) => throw new BrushfireException($"{Name}: {problem}");
 
+    /// <summary>Refuses an axis that an input does not have. Axes count from the front here.</summary>
+    protected void RequireAxis(int axis, TensorSpec input)
+    {
+        if ((uint)axis >= (uint)input.Shape.Rank) Refuse($"axis {axis} is outside of {input}, which has rank {input.Shape.Rank}.");
+    }
+
     /// <summary>Refuses inputs of another type than float32.</summary>
     protected void RequireFloat32(ReadOnlySpan<TensorSpec> inputs)
     {

@@ -1,5 +1,6 @@
 // Reads a graph's text back. Weights and long constants are only named in the text; the reader is asked for them.
 
+using System.Collections.Immutable;
 using System.Text.RegularExpressions;
 using Brushfire.Tensors;
 
@@ -62,7 +63,7 @@ internal sealed partial class GraphParser
         TensorSpec spec = Spec(match.Groups["spec"].Value);
         Node node = match.Groups["leaf"].Success
             ? _builder.Add(LeafOf(match.Groups["leaf"].Value, match.Groups["value"].Value, spec))
-            : _builder.Add(OpCatalogue.Parse(match.Groups["op"].Value, AttributesOf(match.Groups["attributes"].Value)), [.. Inputs(match.Groups["inputs"].Value)]);
+            : _builder.Add(OpCatalogue.Parse(match.Groups["op"].Value, AttributesOf(match.Groups["attributes"].Value)), InputsOf(match.Groups["op"].Value, match.Groups["inputs"].Value));
         if (node.Spec != spec) throw new BrushfireException($"the line says {spec}, but the result is {node.Spec}.");
         Define(match.Groups["name"].Value, node);
     }
@@ -71,9 +72,28 @@ internal sealed partial class GraphParser
     {
         ("weight", true) => new Weight(value.Trim('"'), _values(value.Trim('"'), spec)),
         ("constant", true) => new Constant(_values(value.Trim('"'), spec)),
-        ("constant", false) => new Constant(ConstantText.Parse(value, spec)),
+        ("constant", false) => new Constant(Numbers(value, spec)),
         _ => throw new BrushfireException("a weight is named by its key in quotation marks."),
     };
+
+    private static Tensor Numbers(string text, TensorSpec spec)
+    {
+        try
+        {
+            return ConstantText.Parse(text, spec);
+        }
+        catch (Exception exception) when (exception is FormatException or OverflowException)
+        {
+            throw new BrushfireException($"'{text}' cannot be the values of {spec}.", exception);
+        }
+    }
+
+    private ImmutableArray<Node> InputsOf(string op, string names)
+    {
+        ImmutableArray<Node> inputs = [.. Inputs(names)];
+        OpCatalogue.RequireInputs(op, inputs.Length);
+        return inputs;
+    }
 
     private void Define(string name, Node node)
     {
@@ -83,8 +103,13 @@ internal sealed partial class GraphParser
     private IEnumerable<Node> Inputs(string names) => names.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
         .Select(name => _nodes.TryGetValue(name, out Node? node) ? node : throw new BrushfireException($"there is no {name} above."));
 
-    private static Dictionary<string, string> AttributesOf(string text) => text.Split(' ', StringSplitOptions.RemoveEmptyEntries)
-        .Select(attribute => attribute.Split('=', 2)).ToDictionary(parts => parts[0], parts => parts.Length > 1 ? parts[1] : "", StringComparer.Ordinal);
+    private static Dictionary<string, string> AttributesOf(string text)
+    {
+        var attributes = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string[] parts in text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(attribute => attribute.Split('=', 2)))
+            if (!attributes.TryAdd(parts[0], parts[1])) throw new BrushfireException($"the attribute '{parts[0]}' stands twice.");
+        return attributes;
+    }
 
     private static TensorSpec Spec(string text)
     {

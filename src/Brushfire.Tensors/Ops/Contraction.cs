@@ -86,6 +86,8 @@ public sealed record Conv2d(int Stride, Padding Padding) : Contraction
         if (weight.Shape.Rank != 4 || weight.Shape[1] != input.Shape[3]) return Refuse($"{input} does not fit the weight {weight}: it must be [outputs, {input.Shape[3]}, height, width].");
         if (inputs.Length > 2 && inputs[2].Shape != [weight.Shape[0]]) return Refuse($"the bias for the weight {weight} must be [{weight.Shape[0]}], but it is {inputs[2]}.");
         if (Stride < 1 || Padding.Top < 0 || Padding.Left < 0 || Padding.Bottom < 0 || Padding.Right < 0) return Refuse($"the stride must be at least 1 and no padding negative, but they are {Stride} and {Padding}; cut an image with Slice.");
+        long padded = Math.Max((long)input.Shape[1] + Padding.Top + Padding.Bottom, (long)input.Shape[2] + Padding.Left + Padding.Right);
+        if (padded > int.MaxValue) return Refuse($"{input} would be {padded} pixels wide or high with {Padding}, over the limit of {int.MaxValue}.");
         int height = Size(input.Shape[1] + Padding.Top + Padding.Bottom, weight.Shape[2]), width = Size(input.Shape[2] + Padding.Left + Padding.Right, weight.Shape[3]);
         return height > 0 && width > 0
             ? input with { Shape = [input.Shape[0], height, width, weight.Shape[0]] }

@@ -131,6 +131,7 @@ public sealed record Slice(int Axis, int Start, int Length) : ViewOp
 
     public override TensorSpec Infer(ReadOnlySpan<TensorSpec> inputs)
     {
+        RequireAxis(Axis, inputs[0]);
         int size = inputs[0].Shape[Axis];
         return Start >= 0 && Length >= 0 && Start <= size - Length
             ? inputs[0] with { Shape = inputs[0].Shape.With(Axis, Length) }
@@ -214,15 +215,16 @@ public sealed record Concatenate(int Axis) : ComputeOp
 
     public override TensorSpec Infer(ReadOnlySpan<TensorSpec> inputs)
     {
-        int size = 0;
+        RequireAxis(Axis, inputs[0]);
+        long size = 0;
         foreach (TensorSpec input in inputs)
         {
             if (input.DType != inputs[0].DType || input.Shape.Rank != inputs[0].Shape.Rank || input.Shape.With(Axis, 0) != inputs[0].Shape.With(Axis, 0))
                 return Refuse($"{inputs[0]} and {input} differ in more than axis {Axis}.");
-            size = checked(size + input.Shape[Axis]);
+            size += input.Shape[Axis];
         }
 
-        return inputs[0] with { Shape = inputs[0].Shape.With(Axis, size) };
+        return size <= int.MaxValue ? inputs[0] with { Shape = inputs[0].Shape.With(Axis, (int)size) } : Refuse($"axis {Axis} would have {size} elements, over the limit of {int.MaxValue}.");
     }
 
     internal override unsafe void Compute(ReadOnlySpan<Tensor> inputs, Tensor output)
@@ -245,10 +247,11 @@ public sealed record UpsampleNearest(int Factor) : ComputeOp
     {
         RequireFloat32(inputs);
         Shape shape = inputs[0].Shape;
+        if (shape.Rank != 4) return Refuse($"takes [N, H, W, C], but the input is {inputs[0]}.");
         if (Factor < 1) return Refuse($"cannot repeat pixels of {inputs[0]} {Factor} times; the factor must be at least 1.");
-        return shape.Rank == 4
-            ? inputs[0] with { Shape = [shape[0], checked(shape[1] * Factor), checked(shape[2] * Factor), shape[3]] }
-            : Refuse($"takes [N, H, W, C], but the input is {inputs[0]}.");
+        return Math.Max(shape[1], shape[2]) * (long)Factor <= int.MaxValue
+            ? inputs[0] with { Shape = [shape[0], shape[1] * Factor, shape[2] * Factor, shape[3]] }
+            : Refuse($"cannot repeat pixels of {inputs[0]} {Factor} times; no size may be over {int.MaxValue}.");
     }
 
     internal override unsafe void Compute(ReadOnlySpan<Tensor> inputs, Tensor output)

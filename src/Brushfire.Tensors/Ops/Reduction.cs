@@ -13,6 +13,7 @@ public sealed record Reduce(ReduceOperator Operator, int Axis) : ComputeOp
     public override TensorSpec Infer(ReadOnlySpan<TensorSpec> inputs)
     {
         RequireFloat32(inputs);
+        RequireAxis(Axis, inputs[0]);
         return inputs[0].Shape[Axis] > 0
             ? inputs[0] with { Shape = inputs[0].Shape.With(Axis, 1) }
             : Refuse($"axis {Axis} of {inputs[0]} is empty.");

@@ -121,6 +121,10 @@ public sealed class TensorTests
         Tensor image = Tensor.Zeros([1, 4, 4, 2]), weight = Tensor.Zeros([3, 2, 3, 3]), one = Tensor.Zeros([1]);
         Assert.Contains("stride must be at least 1", Assert.Throws<BrushfireException>(() => image.Conv2d(weight, null, 0, new Padding(1))).Message, StringComparison.Ordinal);
         Assert.Contains("no padding negative", Assert.Throws<BrushfireException>(() => image.Conv2d(weight, null, 1, new Padding(-1))).Message, StringComparison.Ordinal);
+        Assert.Contains("over the limit", Assert.Throws<BrushfireException>(() => image.Conv2d(weight, null, 1, new Padding(int.MaxValue, 0, int.MaxValue, 0))).Message, StringComparison.Ordinal);
+        Assert.Contains("over 2147483647", Assert.Throws<BrushfireException>(() => image.UpsampleNearest(int.MaxValue)).Message, StringComparison.Ordinal);
+        Tensor large = Tensor.Scalar(1).Expand(1 << 30);
+        Assert.Contains("axis 0 would have 2147483648 elements", Assert.Throws<BrushfireException>(() => Tensor.Concatenate(0, large, large)).Message, StringComparison.Ordinal);
         Assert.Contains("0 times", Assert.Throws<BrushfireException>(() => image.UpsampleNearest(0)).Message, StringComparison.Ordinal);
         Assert.Contains("scalar", Assert.Throws<BrushfireException>(() => Tensor.Scalar(1).LayerNorm(one, one, 1e-5f)).Message, StringComparison.Ordinal);
     }

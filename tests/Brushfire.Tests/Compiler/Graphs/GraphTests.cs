@@ -44,11 +44,29 @@ public sealed class GraphTests
     [InlineData("%x: f32[2] = silu(%x)", "%x is already another node")]
     [InlineData("%1: f32[3] = add(%x, %x) ", "the line says f32[3]")]
     [InlineData("%w1: f32[3] = weight conv", "a weight is named by its key in quotation marks")]
+    [InlineData("%1: f32[1] = reduce_sum(%x) axis=7", "axis 7 is outside of f32[2], which has rank 1")]
+    [InlineData("%1: f32[1] = slice(%x) axis=-1 start=0 length=1", "axis -1 is outside of f32[2], which has rank 1")]
+    [InlineData("%1: f32[2] = slice(%x) axis=0 start=0 length=2 start=1", "the attribute 'start' stands twice")]
+    [InlineData("%1: f32[2] = add(%x)", "add takes 2 inputs, not 1")]
+    [InlineData("%1: f32[2] = silu(%x, %x)", "silu takes 1 input, not 2")]
+    [InlineData("%1: f32[2] = linear(%x)", "linear takes 2 or 3 inputs, not 1")]
+    [InlineData("%1: f32[2] = concatenate() axis=0", "concatenate takes 1 or more inputs, not 0")]
+    [InlineData("%1: f32[2] = concatenate(%x) axis=1", "axis 1 is outside of f32[2]")]
+    [InlineData("%c1: f32[] = constant half", "'half' cannot be the values of f32[]")]
+    [InlineData("%c1: i32[] = constant 1.5", "'1.5' cannot be the values of i32[]")]
     public void A_wrong_line_is_told_with_its_number(string line, string problem)
     {
         var exception = Assert.Throws<BrushfireException>(() => GraphSamples.Parse($"graph f(%x: f32[2])\n{line}\nreturn %x"));
         Assert.Contains("Line 2 of the graph", exception.Message, StringComparison.Ordinal);
         Assert.Contains(problem, exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Numbered_names_make_way_for_inputs_of_that_name()
+    {
+        Graph graph = GraphSamples.Parse("graph f(%c1: f32[], %2: f32[])\n%c: f32[] = constant 2\n%a: f32[] = multiply(%c1, %c)\n%b: f32[] = add(%a, %2)\nreturn %b");
+        GraphVerifier.Verify(graph, "the parser");
+        Assert.Equal("graph f(%c1: f32[], %2: f32[])\n  %c2: f32[] = constant 2\n  %1: f32[] = multiply(%c1, %c2)\n  %3: f32[] = add(%1, %2)\n  return %3\n", graph.ToString());
     }
 
     [Fact]
