@@ -101,7 +101,14 @@ internal sealed class Compilation
         if (_settings.Dump is null) return;
         string folder = Path.Combine(_settings.Dump, _folder);
         string path = Path.Combine(folder, file);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        File.WriteAllText(path, text());
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.WriteAllText(path, text());
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new BrushfireException($"{path} cannot be written: {exception.Message} Name another folder by {Knobs.Dump.Name}.", exception);
+        }
     }
 }

@@ -33,7 +33,7 @@ internal sealed record CompilerSettings(GraphExecutor Executor, IReadOnlySet<str
             "eager" => GraphExecutor.Eager,
             string other => throw Wrong(Knobs.Executor, other),
         },
-        Names(Knobs.Log), Knobs.Dump.Value, Knobs.Override.Value, Names(Knobs.Skip),
+        Channels(Knobs.Log.Value), Knobs.Dump.Value, Folder(Knobs.Override), Names(Knobs.Skip.Value),
         Knobs.Verify.Value switch { null or "1" or "2" => true, "0" => false, string other => throw Wrong(Knobs.Verify, other) }, Knobs.Verify.Value == "2");
 
     /// <summary>Uses these on this thread until the result is disposed of.</summary>
@@ -44,8 +44,18 @@ internal sealed record CompilerSettings(GraphExecutor Executor, IReadOnlySet<str
         return previous;
     }
 
-    private static HashSet<string> Names(Knob knob) =>
-        [.. (knob.Value ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)];
+    /// <summary>The log channels that a text names.</summary>
+    /// <exception cref="BrushfireException">One of them does not exist; tells those that do.</exception>
+    internal static IReadOnlySet<string> Channels(string? text)
+    {
+        HashSet<string> named = Names(text);
+        return named.IsSubsetOf(Knobs.Log.Values.Split(',')) ? named : throw Wrong(Knobs.Log, text!);
+    }
+
+    private static string? Folder(Knob knob) => knob.Value is { } folder && !Directory.Exists(folder) ? throw new BrushfireException($"{knob.Name}='{folder}' is no folder.") : knob.Value;
+
+    private static HashSet<string> Names(string? text) =>
+        [.. (text ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)];
 
     private static BrushfireException Wrong(Knob knob, string value) => new($"{knob.Name}='{value}' is not known; it takes {knob.Values}.");
 

@@ -40,6 +40,24 @@ public sealed class CompilationTests
     }
 
     [Fact]
+    public void Log_channels_that_do_not_exist_are_told_with_those_that_do()
+    {
+        Assert.Equal(["guards", "passes"], CompilerSettings.Channels("passes, guards").Order(StringComparer.Ordinal));
+        Assert.Empty(CompilerSettings.Channels(null));
+        Assert.Equal("BRUSHFIRE_LOG='help' is not known; it takes capture,guards,passes,schedule.", Assert.Throws<BrushfireException>(() => CompilerSettings.Channels("help")).Message);
+    }
+
+    [Fact]
+    public void A_dump_that_cannot_be_written_names_its_file_and_the_setting()
+    {
+        using var folder = new TempFolder();
+        File.WriteAllText(Path.Combine(folder.Path, "file"), "");
+        var exception = Assert.Throws<BrushfireException>(() => Run(s_settings with { Dump = Path.Combine(folder.Path, "file") }));
+        Assert.Contains("00-captured.graph cannot be written", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("BRUSHFIRE_DUMP", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_report_is_written_again_with_the_programs_that_later_calls_make()
     {
         const string Product = "graph f(%x: f32[2], %y: f32[2])\n  %1: f32[2] = exp(%x)\n  %2: f32[2] = add(%1, %y)\n  return %2\n";
