@@ -62,8 +62,14 @@ internal static class CommandLine
         if (parsed.Action is not (null or ParseErrorAction))
             return parsed.Invoke(new InvocationConfiguration { Output = terminal.Data, Error = terminal.Talk, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         var values = new OptionValues(parsed);
-        if (parsed.CommandResult.Command is ProgramCommand command) command.Run(values, terminal, cancellation);
-        else values.ThrowIfWrong();
+        if (parsed.CommandResult.Command is ProgramCommand command)
+        {
+            command.Run(values, terminal, cancellation);
+            return Success;
+        }
+
+        values.Add($"name one of {string.Join(", ", parsed.CommandResult.Command.Subcommands.Select(one => one.Name))}; --help tells what they do");
+        values.ThrowIfWrong();
         return Success;
     }
 

@@ -44,7 +44,9 @@ internal static class Choices
     public static string? OutputFile(this OptionValues values, Option<string?> option)
     {
         if (values[option] is not { } file) return null;
-        if (!Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file)))) values.Add($"{option.Name} is '{file}', whose folder does not exist");
+        if (file.Length == 0) values.Add($"{option.Name} has no name of a file");
+        else if (Directory.Exists(file)) values.Add($"{option.Name} is '{file}', which is a folder");
+        else if (!Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file)))) values.Add($"{option.Name} is '{file}', whose folder does not exist");
         return file;
     }
 }

@@ -105,9 +105,15 @@ internal sealed class GenerateCommand : ProgramCommand
         }
 
         if (prompt is not null) return [prompt];
+        if (file!.Length == 0)
+        {
+            values.Add("--prompts has no name of a file");
+            return [];
+        }
+
         try
         {
-            string[] prompts = [.. File.ReadAllLines(file!).Select(line => line.Trim()).Where(line => line.Length > 0 && !line.StartsWith('#'))];
+            string[] prompts = [.. File.ReadAllLines(file).Select(line => line.Trim()).Where(line => line.Length > 0 && !line.StartsWith('#'))];
             if (prompts.Length == 0) values.Add($"--prompts {file} holds no prompt");
             return prompts;
         }

@@ -48,8 +48,7 @@ internal sealed class GenerateRun(DiffusionPipeline pipeline, GenerateSettings s
         _request = generation.Request;
         foreach (string notice in generation.Notices.Where(_told.Add)) terminal.Talk.WriteLine(notice);
         RgbImage[] images = [];
-        string title = prompt.Length <= TitleLength ? prompt : prompt[..(TitleLength - 1)] + "…";
-        terminal.ShowProgress(title, _request.Steps, told =>
+        terminal.ShowProgress(Title(prompt), _request.Steps, told =>
         {
             long start = Stopwatch.GetTimestamp();
             foreach (GenerationStep step in generation)
@@ -63,6 +62,16 @@ internal sealed class GenerateRun(DiffusionPipeline pipeline, GenerateSettings s
             }
         });
         return images;
+    }
+
+    /// <summary>The beginning of a prompt, in one line without anything that steers a terminal.</summary>
+    internal static string Title(string prompt)
+    {
+        string line = new([.. prompt.Select(letter => char.IsControl(letter) ? ' ' : letter)]);
+        if (string.IsNullOrWhiteSpace(line)) return "picture";
+        if (line.Length <= TitleLength) return line;
+        int length = char.IsHighSurrogate(line[TitleLength - 2]) ? TitleLength - 2 : TitleLength - 1;
+        return line[..length] + "…";
     }
 
     private void Write(string path, RgbImage image, string prompt, long seed)

@@ -55,6 +55,7 @@ public sealed record GenerationRequest(string Prompt)
         if (NegativePrompt is null) yield return "the negative prompt is missing; an empty text leaves it out";
         if (!double.IsFinite(GuidanceScale) || GuidanceScale < 0) yield return $"the guidance scale is {GuidanceScale} and must be 0 or more";
         if (BatchSize is < 1 or > MaxBatchSize) yield return $"the batch size is {BatchSize} and must be 1 to {MaxBatchSize}";
+        else if (Seed > long.MaxValue - (BatchSize - 1)) yield return $"the seeds of {BatchSize} pictures from {Seed} on pass the largest, {long.MaxValue}";
         if (SizeProblem("width", PixelWidth, latentSpace.Downsampling) is { } width) yield return width;
         if (SizeProblem("height", PixelHeight, latentSpace.Downsampling) is { } height) yield return height;
         if (Sampler is not null && Samplers.Sampler.All.All(sampler => sampler.Name != Sampler)) yield return Unknown("sampler", Sampler, Samplers.Sampler.All.Select(sampler => sampler.Name));

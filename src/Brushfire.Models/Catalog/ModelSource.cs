@@ -65,6 +65,7 @@ public sealed class ModelSource
     /// <exception cref="BrushfireException">There is no such model, or it cannot be read.</exception>
     public static ModelSource Open(string nameOrPath, bool useEma = false)
     {
+        if (nameOrPath.Length == 0) throw new BrushfireException($"The model has no name; give a folder, a checkpoint, or one of {string.Join(", ", CatalogueNames)}.");
         if (FullSizeConfigs.Find(nameOrPath) is { } configs) return ByFormula(nameOrPath, configs);
         string path = nameOrPath == "emoji" ? Path.Combine(AppContext.BaseDirectory, "models", "emoji") : nameOrPath;
         if (!Directory.Exists(path) && !File.Exists(path))

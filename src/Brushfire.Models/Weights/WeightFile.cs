@@ -38,6 +38,7 @@ public sealed class WeightFile
     {
         if (Directory.Exists(path)) throw new BrushfireException($"{path} is a folder, not a weight file.");
         MappedFile file = MappedFile.Open(path);
+        if (file.Length == 0) throw new BrushfireException($"{path} is empty, and no weight file; copy or fetch it again.");
         byte[] start = file.Slice(0, (int)Math.Min(64, file.Length)).ToArray();
         if (start.AsSpan().StartsWith("PK\u0003\u0004"u8)) return TorchFile.OpenZip(file);
         if (start.AsSpan().StartsWith(TorchFile.LegacyMagic)) return TorchFile.OpenLegacy(file);

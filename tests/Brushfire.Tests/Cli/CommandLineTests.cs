@@ -24,6 +24,25 @@ public sealed class CommandLineTests
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("paint")]
+    public void Without_a_command_all_are_named(string line) =>
+        Assert.Contains("brushfire: name one of generate, benchmark, inspect, info; --help tells what they do", ProgramRun.Of(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Lines);
+
+    [Theory]
+    [InlineData(CommandLine.Failure, "The model has no name; give a folder, a checkpoint, or one of emoji, sd15, sd21.", "inspect", "")]
+    [InlineData(CommandLine.Failure, "The model has no name; give a folder, a checkpoint, or one of emoji, sd15, sd21.", "generate", "fox", "--model", "")]
+    [InlineData(CommandLine.Usage, "--prompts has no name of a file", "generate", "--prompts", "")]
+    [InlineData(CommandLine.Usage, "--json has no name of a file", "benchmark", "kernels", "--json", "")]
+    [InlineData(CommandLine.Usage, "--json is '.', which is a folder", "benchmark", "kernels", "--json", ".")]
+    public void Empty_names_and_folders_for_files_are_told(int exitCode, string expected, params string[] arguments)
+    {
+        ProgramRun run = ProgramRun.Of(arguments);
+        Assert.Equal(exitCode, run.ExitCode);
+        Assert.Equal($"brushfire: {expected}", Assert.Single(run.Lines));
+    }
+
+    [Theory]
     [InlineData("--help", "generate")]
     [InlineData("generate --help", "--guidance")]
     [InlineData("benchmark step --help", "--repeat")]

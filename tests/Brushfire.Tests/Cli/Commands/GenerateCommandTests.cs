@@ -105,6 +105,15 @@ public sealed class GenerateCommandTests : IDisposable
         Assert.Contains("give one of them", ProgramRun.Of("generate", "a fox", "--prompts", _folder["empty.txt"]).Talk);
     }
 
+    [Theory]
+    [InlineData("a red fox", "a red fox")]
+    [InlineData("", "picture")]
+    [InlineData("\n \t", "picture")]
+    [InlineData("a\u001b[31m\nfox", "a [31m fox")]
+    [InlineData("a fox in a forest, with a very long tail!", "a fox in a forest, with a very long tai…")]
+    [InlineData("38 characters before the animal here: \U0001F98A\U0001F98A", "38 characters before the animal here: …")]
+    public void Progress_is_titled_with_the_prompts_beginning(string prompt, string expected) => Assert.Equal(expected, GenerateRun.Title(prompt));
+
     [Fact]
     public void A_long_prompt_is_drawn_with_a_notice()
     {

@@ -61,6 +61,13 @@ public sealed class GenerationRequestTests
         Assert.Empty((new GenerationRequest("") { Sampler = "euler" }).Problems(schedule, s_space));
     }
 
+    [Fact]
+    public void Seeds_that_would_wrap_around_are_refused()
+    {
+        Assert.Empty(Problems(new GenerationRequest("") { Seed = long.MaxValue - 1, BatchSize = 2 }));
+        Assert.Equal($"the seeds of 3 pictures from {long.MaxValue - 1} on pass the largest, {long.MaxValue}", Assert.Single(Problems(new GenerationRequest("") { Seed = long.MaxValue - 1, BatchSize = 3 })));
+    }
+
     private static string[] Problems(GenerationRequest request) =>
         [.. request.Problems(new NoiseSchedule(new NoiseScheduleSettings { ClassName = "DDIMScheduler" }), s_space)];
 }

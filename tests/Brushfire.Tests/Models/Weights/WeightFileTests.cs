@@ -60,7 +60,7 @@ public class WeightFileTests
     }
 
     [Theory]
-    [InlineData("", "is no weight file that can be read: its first bytes")]
+    [InlineData("", "is empty, and no weight file; copy or fetch it again.")]
     [InlineData("hello, world", "its first bytes, 68656C6C6F2C2077, begin neither")]
     [InlineData("version https://git-lfs.github.com/spec/v1\noid sha256:00", "is a Git LFS pointer, not the weight file itself")]
     [InlineData("""{ "hello": 1 }""", "is JSON but no index of shards")]
