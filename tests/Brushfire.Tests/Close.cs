@@ -1,14 +1,15 @@
-// Comparison of float arrays: the largest difference, relative to the largest expected value.
+// Comparison of float arrays: the largest difference, relative to the largest expected value. Infinity and NaN must be met exactly.
 
 namespace Brushfire.Tests;
 
 public static class Close
 {
-    /// <summary>Fails unless every |actual - expected| is at most <paramref name="tolerance"/> times the largest |expected|.</summary>
+    /// <summary>Fails unless every |actual - expected| is at most <paramref name="tolerance"/> times the largest finite |expected|.</summary>
     public static void Relative(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, double tolerance, string what = "values")
     {
         double largest = 0;
-        foreach (float value in expected) largest = Math.Max(largest, Math.Abs((double)value));
+        foreach (float value in expected)
+            if (float.IsFinite(value)) largest = Math.Max(largest, Math.Abs((double)value));
         Absolute(expected, actual, tolerance * largest, what);
     }
 
