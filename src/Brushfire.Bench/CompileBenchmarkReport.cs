@@ -14,7 +14,7 @@ public sealed record CompileBenchmarkReport(CompileBenchmarkOptions Options, Com
     public double PackingSeconds => Math.Min(Cold.PackingSeconds, Warm.PackingSeconds);
 
     /// <summary>The first call with other latents minus the later ones; null where the part sees none.</summary>
-    public double? NewSizeMilliseconds => (Warm.NewSize?.Seconds - Warm.NewSize?.MedianSeconds) * 1e3;
+    public double? NewSizeMilliseconds => Warm.NewSize?.ExtraSeconds * 1e3;
 
     public JsonObject ToJson() => new()
     {
@@ -29,6 +29,9 @@ public sealed record CompileBenchmarkReport(CompileBenchmarkOptions Options, Com
         ["warmSeconds"] = WarmSeconds,
         ["packingSeconds"] = PackingSeconds,
         ["newSizeMilliseconds"] = NewSizeMilliseconds,
+        ["newSizeOutsideLaunchesMilliseconds"] = Warm.NewSize?.ExtraOutsideSeconds * 1e3,
+        ["chainCopyFraction"] = Warm.Chain?.CopyFraction,
+        ["chainSpeedup"] = Warm.Chain?.Speedup,
         ["graphBreaks"] = Warm.GraphBreaks,
         ["recompiles"] = Warm.Recompiles,
         ["sampledSteps"] = Options.Part == PartKind.UNet ? Options.Steps : 0,
@@ -52,7 +55,8 @@ public sealed record CompileBenchmarkReport(CompileBenchmarkOptions Options, Com
         yield return $"empty cache       {ColdSeconds:F3} s for the first call beyond later ones ({Cold.First.MedianSeconds:F3} s), weights packed; {Cold.SecondCallSeconds - Cold.First.MedianSeconds:F3} s for the second";
         yield return $"filled cache      {WarmSeconds:F3} s, and {Warm.SecondCallSeconds - Warm.First.MedianSeconds:F3} s";
         yield return $"packing           {PackingSeconds:F3} s for the weights";
-        if (NewSizeMilliseconds is { } milliseconds) yield return $"new size          {milliseconds:F1} ms for the first call with other latents beyond later ones ({Warm.NewSize!.MedianSeconds:F3} s)";
+        if (NewSizeMilliseconds is { } milliseconds) yield return $"new size          {milliseconds:F1} ms for the first call with other latents beyond later ones ({Warm.NewSize!.MedianSeconds:F3} s); outside of launches {Warm.NewSize.ExtraOutsideSeconds * 1e3:F1} ms";
+        if (Warm.Chain is { } chain) yield return $"pointwise chain   {chain.CopyFraction:F2} of the bandwidth of a copy, {chain.Speedup:F1} times as fast as eager ({chain.CompiledSeconds * 1e3:F1} ms for 64 MB, kernels: {chain.Kernels})";
         yield return $"graph             {Warm.GraphBreaks} breaks, {Warm.Recompiles} recompiles, {Warm.InterpretedNodes} interpreted nodes";
         yield return $"later calls       {Warm.Launches} launches, {Warm.Kernels} of generated kernels";
         yield return $"memory            {Warm.PeakBytes / 1e6:F1} MB of tensors at most; planned: weights {Warm.WeightBytes / 1e6:F1} MB, arena {Warm.ArenaBytes / 1e6:F1} MB ({Warm.UnsharedBytes / 1e6:F1} MB without sharing)";

@@ -24,10 +24,22 @@ public sealed record CompileBenchmarkOptions
 /// <summary>The time of a stage.</summary>
 public sealed record StageSeconds(string Stage, double Seconds);
 
-/// <summary>A first call and the later ones of the same sizes.</summary>
-public sealed record FirstCall(double Seconds, IReadOnlyList<double> Later)
+/// <param name="LaunchSeconds">Spent in launches of kernels.</param>
+public sealed record CallTime(double Seconds, double LaunchSeconds)
 {
-    public double MedianSeconds => Later.Median();
+    public double OutsideSeconds => Seconds - LaunchSeconds;
+}
+
+/// <summary>A first call and the later ones of the same sizes.</summary>
+public sealed record FirstCall(CallTime Call, IReadOnlyList<CallTime> Later)
+{
+    public double MedianSeconds => Later.Select(call => call.Seconds).Median();
+
+    /// <summary>What the first call takes beyond the later ones.</summary>
+    public double ExtraSeconds => Call.Seconds - MedianSeconds;
+
+    /// <summary>The same outside of launches: without the JIT of kernels and memory's first use, but steady where calls take seconds.</summary>
+    public double ExtraOutsideSeconds => Call.OutsideSeconds - Later.Select(call => call.OutsideSeconds).Median();
 }
 
 public sealed record CompileRun
@@ -64,11 +76,14 @@ public sealed record CompileRun
 
     /// <summary>Calls with other latents, half wider; null where they were not asked for, or the part sees none.</summary>
     public FirstCall? NewSize { get; init; }
+
+    /// <summary>What fusion gains where memory is the limit; null where only the first call is measured.</summary>
+    public PointwiseChain? Chain { get; init; }
     public required int GraphBreaks { get; init; }
     public required int Recompiles { get; init; }
 
     /// <summary>First call minus later ones, weights in memory and packed.</summary>
-    public double CompileSeconds => First.Seconds - LoadingSeconds - PackingSeconds - First.MedianSeconds;
+    public double CompileSeconds => First.ExtraSeconds - LoadingSeconds - PackingSeconds;
 
     /// <summary>What is left of them besides the stages: launching, the JIT of kernels, verification.</summary>
     public double OtherSeconds => CompileSeconds - Stages.Sum(stage => stage.Seconds);
@@ -78,7 +93,7 @@ public sealed record CompileRun
 
     /// <summary>Measures in this process.</summary>
     /// <param name="options">What.</param>
-    /// <param name="whole">Also calls with a new size, and runs a sampler.</param>
+    /// <param name="whole">Also calls with a new size, runs a sampler, and measures a chain of pointwise ops.</param>
     /// <exception cref="BrushfireException">There is no such model, or it is none that a benchmark can feed.</exception>
     public static CompileRun Measure(CompileBenchmarkOptions options, bool whole)
     {
@@ -87,12 +102,12 @@ public sealed record CompileRun
         ModelPart part = ModelPart.Open(options.Model, options.Part);
         ParameterStatistics before = Parameter.Statistics;
         TimeSpan jit = JitInfo.GetCompilationTime(currentThread: true);
-        double first = Call(part, 0);
+        CallTime first = Call(part, 0);
         jit = JitInfo.GetCompilationTime(currentThread: true) - jit;
         ParameterStatistics after = Parameter.Statistics;
         CompileReport report = part.Compiled.Reports[0];
         StageSeconds[] stages = [.. StagesOf(report)];
-        double second = Call(part, 1);
+        double second = Call(part, 1).Seconds;
         Allocator.ResetPeak();
         var firstCall = new FirstCall(first, Later(part, 2, part.LatentSize));
         (long peak, long resident) = (Allocator.Statistics.PeakBytes, memory.PeakBytes);
@@ -118,6 +133,7 @@ public sealed record CompileRun
             PeakBytes = peak,
             PeakResidentBytes = resident,
             NewSize = newSize,
+            Chain = whole ? PointwiseChain.Measure() : null,
             GraphBreaks = part.Compiled.GraphBreaks.Count,
             Recompiles = part.Compiled.Recompiles.Count,
         };
@@ -133,7 +149,7 @@ public sealed record CompileRun
     // The second call is not among the later ones: it compiles what is left when unchanged inputs are left out.
     private static FirstCall CallNewSize(ModelPart part, (int Width, int Height) size)
     {
-        double first = Call(part, 0, size);
+        CallTime first = Call(part, 0, size);
         Call(part, 1, size);
         return new FirstCall(first, Later(part, 2, size));
     }
@@ -145,15 +161,17 @@ public sealed record CompileRun
         return (Math.Max(LeastSampled, width / SampledShare), Math.Max(LeastSampled, height / SampledShare));
     }
 
-    private static double[] Later(ModelPart part, int begin, (int Width, int Height)? size) => [.. Enumerable.Range(begin, LaterCalls).Select(i => Call(part, i, size))];
+    private static CallTime[] Later(ModelPart part, int begin, (int Width, int Height)? size) => [.. Enumerable.Range(begin, LaterCalls).Select(i => Call(part, i, size))];
 
     // Making the inputs is not timed.
-    private static double Call(ModelPart part, int index, (int Width, int Height)? size = null)
+    private static CallTime Call(ModelPart part, int index, (int Width, int Height)? size = null)
     {
         using var scope = new TensorScope();
         Tensor[] inputs = part.Inputs(index, size);
+        List<LaunchTime> launches = [];
+        using IDisposable note = LaunchTimes.Note(launches);
         long start = Stopwatch.GetTimestamp();
         part.RunCompiled(inputs);
-        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+        return new CallTime(Stopwatch.GetElapsedTime(start).TotalSeconds, launches.Sum(launch => launch.Time.TotalSeconds));
     }
 }

@@ -1,5 +1,6 @@
 // Measures every distinct unit of work of the models on its own. The units are found by following the models' code, not
-// listed by hand. The precision's own peak is measured before and after, the bandwidth beside each unit that is bound by memory.
+// listed by hand. The precision's own peak is measured before and after. What bounds a unit, that peak or the bandwidth of a copy,
+// is measured beside each of its measurements as well: a machine that others use too changes its speed within seconds.
 
 using Brushfire.Kernels;
 using Brushfire.Tensors;
@@ -35,11 +36,13 @@ public sealed class KernelBenchmark
     private const int MostRepetitions = 10_000;
 
     private readonly KernelBenchmarkOptions _options;
+    private readonly ElementKind _element;
 
     /// <exception cref="BrushfireException">No unit contains the filter's text.</exception>
     public KernelBenchmark(KernelBenchmarkOptions options)
     {
         _options = options;
+        _element = options.Precision == DType.BFloat16 ? ElementKind.BFloat16 : ElementKind.Float32;
         Cases = [.. FindCases(options.Precision).Where(one => one.Contains(options.Filter))];
         if (Cases.Count == 0) throw new BrushfireException($"No kernel's part, group, name or shapes contain '{options.Filter}'.");
     }
@@ -66,8 +69,7 @@ public sealed class KernelBenchmark
     /// <param name="told">Is told the number of measured units.</param>
     public KernelReport Run(Action<int>? told = null)
     {
-        ElementKind element = _options.Precision == DType.BFloat16 ? ElementKind.BFloat16 : ElementKind.Float32;
-        MachinePeak before = MachinePeak.Measure(element);
+        MachinePeak before = MachinePeak.Measure(_element);
         var rows = new List<KernelRow>();
         using (_options.Attention is { } backend ? AttentionBackends.Allow(backend) : null)
         {
@@ -78,7 +80,7 @@ public sealed class KernelBenchmark
             }
         }
 
-        return new KernelReport { Options = _options, Rows = rows, Peaks = new Peaks(before, MachinePeak.Measure(element)) };
+        return new KernelReport { Options = _options, Rows = rows, Peaks = new Peaks(before, MachinePeak.Measure(_element)) };
     }
 
     private KernelRow Measure(KernelCase one)
@@ -92,13 +94,14 @@ public sealed class KernelBenchmark
         double first = run.Seconds(run.Sets);
         int repetitions = (int)Math.Clamp(ShortestSeconds / Math.Min(first, run.Seconds(1)), 1, MostRepetitions);
         copy?.Seconds(1);
-        double[] seconds = new double[_options.Repeats], copySeconds = new double[_options.Repeats];
+        double[] seconds = new double[_options.Repeats], limits = new double[_options.Repeats];
+        double peak = copy is null ? MachinePeak.Sample(_element) : 0;
         for (int i = 0; i < seconds.Length; i++)
         {
             seconds[i] = run.Seconds(repetitions);
-            if (copy is not null) copySeconds[i] = copy.Seconds(repetitions);
+            limits[i] = copy?.Seconds(repetitions) ?? one.Unit.Operations / Math.Max(peak, peak = MachinePeak.Sample(_element));
         }
 
-        return new KernelRow(one, seconds, copy is null ? null : copySeconds);
+        return new KernelRow(one, seconds, limits);
     }
 }

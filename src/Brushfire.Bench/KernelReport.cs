@@ -6,18 +6,25 @@ using Brushfire.Kernels;
 namespace Brushfire.Bench;
 
 /// <summary>One unit's measurements.</summary>
-/// <param name="CopySeconds">Of a copy of the unit's bytes, half read and half written, where memory is the unit's limit; else null.</param>
-public sealed record KernelRow(KernelCase Case, IReadOnlyList<double> Seconds, IReadOnlyList<double>? CopySeconds)
+/// <param name="Limits">
+/// Seconds at the limit, measured beside each measurement: direct work at the better one of the peaks just before and after it, or, where memory is
+/// the unit's limit, a copy of its bytes, half read and half written.
+/// </param>
+public sealed record KernelRow(KernelCase Case, IReadOnlyList<double> Seconds, IReadOnlyList<double> Limits)
 {
     public double MedianSeconds => Seconds.Median();
 
     /// <summary>The time at the limit: direct work at the peak, or the copy.</summary>
-    public double LimitSeconds(double operationsPerSecond) => CopySeconds?.Median() ?? Case.Unit.Operations / operationsPerSecond;
+    public double LimitSeconds(double operationsPerSecond) => Case.Unit.Operations > 0 ? Case.Unit.Operations / operationsPerSecond : Limits.Median();
+
+    /// <summary>The limit beside each measurement over the time that it took, as a median.</summary>
+    public double FractionBeside => Limits.Zip(Seconds, (limit, seconds) => limit / seconds).Median();
 }
 
 /// <summary>Sums over a group's units, each as often as it occurs.</summary>
 /// <param name="Fraction">Time at the limit over time taken.</param>
-public sealed record KernelSum(string Name, int Count, double Seconds, double Operations, double Bytes, double Fraction);
+/// <param name="FractionBeside">The same with the limit of the same moment, see <see cref="KernelRow.FractionBeside"/>.</param>
+public sealed record KernelSum(string Name, int Count, double Seconds, double Operations, double Bytes, double Fraction, double FractionBeside);
 
 public sealed record KernelReport
 {
@@ -39,7 +46,7 @@ public sealed record KernelReport
         double Weighted(Func<KernelRow, double> value) => rows.Sum(row => row.Case.Count * value(row));
         double seconds = Weighted(row => row.MedianSeconds);
         return new KernelSum(rows.Key, rows.Sum(row => row.Case.Count), seconds, Weighted(row => row.Case.Unit.Operations), Weighted(row => row.Case.Unit.Bytes),
-            Weighted(row => row.LimitSeconds(Peaks.Best.OperationsPerSecond)) / seconds);
+            Weighted(row => row.LimitSeconds(Peaks.Best.OperationsPerSecond)) / seconds, Weighted(row => row.FractionBeside * row.MedianSeconds) / seconds);
     }
 
     public JsonObject ToJson() => new()
@@ -65,6 +72,7 @@ public sealed record KernelReport
     {
         yield return $"{Machine.Current.Processor}, {Isas.Current}, {WorkerPool.Threads} threads, {StepReport.Name(Options.Precision)}, attention {(Options.Attention is { } backend ? StepReport.Name(backend) : "auto")}";
         foreach (string line in Peaks.ToLines()) yield return line;
+        yield return "of limit          by the better peak, or by copies of the same bytes; beside: by five milliseconds of the peak just before and after each measurement";
         if (Peaks.Invalid is { } reason) yield return $"INVALID: {reason}";
     }
 
@@ -76,6 +84,7 @@ public sealed record KernelReport
         ["gigaflopsPerSecond"] = sum.Operations / sum.Seconds / 1e9,
         ["gigabytesPerSecond"] = sum.Bytes / sum.Seconds / 1e9,
         ["fraction"] = sum.Fraction,
+        ["fractionBeside"] = sum.FractionBeside,
     };
 
     private JsonObject ToJson(KernelRow row)
@@ -93,8 +102,9 @@ public sealed record KernelReport
             ["maximumMilliseconds"] = row.Seconds.Max() * 1e3,
             ["operations"] = unit.Operations,
             ["bytes"] = unit.Bytes,
-            ["copyMilliseconds"] = row.CopySeconds?.Median() * 1e3,
+            ["copyMilliseconds"] = unit.Operations > 0 ? null : row.Limits.Median() * 1e3,
             ["fraction"] = Fraction(row),
+            ["fractionBeside"] = row.FractionBeside,
         };
     }
 }

@@ -47,11 +47,11 @@ internal sealed class KernelBenchmarkCommand : ProgramCommand
 
     private static Table Kernels(KernelReport report)
     {
-        Table table = Tables.New(["group", "op", "shapes"], ["count", "ms", "least ms", "speed", "of limit"]);
+        Table table = Tables.New(["group", "op", "shapes"], ["count", "ms", "least ms", "speed", "of limit", "beside"]);
         foreach (KernelRow row in report.Rows.OrderBy(row => row.Case.Group, StringComparer.Ordinal))
         {
             OpUnit unit = row.Case.Unit;
-            table.AddTexts(row.Case.Group, unit.Name, unit.Shapes, $"{row.Case.Count}", $"{row.MedianSeconds * 1e3:F3}", $"{row.Seconds.Min() * 1e3:F3}", Tables.Speed(unit.Operations, unit.Bytes, row.MedianSeconds), $"{report.Fraction(row):F2}");
+            table.AddTexts(row.Case.Group, unit.Name, unit.Shapes, $"{row.Case.Count}", $"{row.MedianSeconds * 1e3:F3}", $"{row.Seconds.Min() * 1e3:F3}", Tables.Speed(unit.Operations, unit.Bytes, row.MedianSeconds), $"{report.Fraction(row):F2}", $"{row.FractionBeside:F2}");
         }
 
         return table;
@@ -59,9 +59,9 @@ internal sealed class KernelBenchmarkCommand : ProgramCommand
 
     private static Table Sums(string title, IEnumerable<KernelSum> sums)
     {
-        Table table = Tables.New([title], ["count", "ms", "speed", "of limit"]);
+        Table table = Tables.New([title], ["count", "ms", "speed", "of limit", "beside"]);
         foreach (KernelSum sum in sums)
-            table.AddTexts(sum.Name, $"{sum.Count}", $"{sum.Seconds * 1e3:F1}", Tables.Speed(sum.Operations, sum.Bytes, sum.Seconds), $"{sum.Fraction:F2}");
+            table.AddTexts(sum.Name, $"{sum.Count}", $"{sum.Seconds * 1e3:F1}", Tables.Speed(sum.Operations, sum.Bytes, sum.Seconds), $"{sum.Fraction:F2}", $"{sum.FractionBeside:F2}");
         return table;
     }
 }

@@ -21,18 +21,14 @@ public sealed unsafe record MachinePeak(double OperationsPerSecond, double Cycle
 
     internal static MachinePeak Measure(TimeSpan run, ElementKind element = ElementKind.Float32)
     {
-        bool pairs = element == ElementKind.BFloat16 && BFloat16Kernels.IsNative;
-        int threads = WorkerPool.Threads;
-        var best = new MachinePeak(0, 1, threads, "");
+        bool pairs = HasPairs(element);
+        var best = new MachinePeak(0, 1, WorkerPool.Threads, "");
         double cycles = 0;
         for (int i = 0; i < Runs; i++)
         {
             foreach (TileKind kind in pairs ? (ReadOnlySpan<TileKind>)[TileKind.Pairs] : [TileKind.Own, TileKind.FourByThree])
             {
-                long operations = 0, start = Stopwatch.GetTimestamp();
-                var work = new PeakWork { Run = run, Kind = kind, Operations = &operations };
-                WorkerPool.Run(threads, ref work);
-                double speed = operations / Stopwatch.GetElapsedTime(start).TotalSeconds;
+                double speed = Speed(kind, run);
                 if (speed > best.OperationsPerSecond) best = best with { OperationsPerSecond = speed, Tile = Name(kind) };
             }
 
@@ -40,6 +36,19 @@ public sealed unsafe record MachinePeak(double OperationsPerSecond, double Cycle
         }
 
         return best with { CyclesPerSecond = cycles };
+    }
+
+    /// <summary>Operations a second over five milliseconds, by the tile that products use: what a shared machine gives just now.</summary>
+    public static double Sample(ElementKind element = ElementKind.Float32) => Speed(HasPairs(element) ? TileKind.Pairs : TileKind.Own, TimeSpan.FromMilliseconds(5));
+
+    private static bool HasPairs(ElementKind element) => element == ElementKind.BFloat16 && BFloat16Kernels.IsNative;
+
+    private static double Speed(TileKind kind, TimeSpan run)
+    {
+        long operations = 0, start = Stopwatch.GetTimestamp();
+        var work = new PeakWork { Run = run, Kind = kind, Operations = &operations };
+        WorkerPool.Run(WorkerPool.Threads, ref work);
+        return operations / Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
     private enum TileKind { Own, FourByThree, Pairs }

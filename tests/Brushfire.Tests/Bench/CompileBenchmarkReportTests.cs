@@ -9,11 +9,12 @@ public sealed class CompileBenchmarkReportTests
     [Fact]
     public void First_calls_count_without_loading_packing_and_a_later_call()
     {
-        var report = new CompileBenchmarkReport(new CompileBenchmarkOptions(), Run(16, packing: 3), Run(13, packing: 4) with { NewSize = new FirstCall(0.5, [0.25, 0.5, 0.125]) });
+        var report = new CompileBenchmarkReport(new CompileBenchmarkOptions(), Run(16, packing: 3), Run(13, packing: 4) with { NewSize = new FirstCall(new CallTime(0.5, 0.125), [new CallTime(0.25, 0.125), new CallTime(0.5, 0.25), new CallTime(0.125, 0.125)]) });
         Assert.Equal(16 - 2 - 3 - 5, report.ColdSeconds);
         Assert.Equal(13 - 2 - 4 - 5, report.WarmSeconds);
         Assert.Equal(3, report.PackingSeconds);
         Assert.Equal(250, report.NewSizeMilliseconds);
+        Assert.Equal(250, report.ToJson()["newSizeOutsideLaunchesMilliseconds"]!.GetValue<double>());
         Assert.Equal([("capture", 1.5, 1.5), ("Roslyn", 0.5, 0.5), ("all else but loading, packing and a later call", 4, 0)], report.Stages);
         Assert.Equal(6, report.ToJson()["coldSeconds"]!.GetValue<double>());
         Assert.Equal(6, report.ToJson()["cold"]!["compileSeconds"]!.GetValue<double>());
@@ -29,7 +30,7 @@ public sealed class CompileBenchmarkReportTests
 
     private static CompileRun Run(double first, double packing) => new()
     {
-        First = new FirstCall(first, [5, 7, 4]),
+        First = new FirstCall(new CallTime(first, 1), [new CallTime(5, 1), new CallTime(7, 1), new CallTime(4, 1)]),
         SecondCallSeconds = 6,
         LoadingSeconds = 2,
         PackingSeconds = packing,

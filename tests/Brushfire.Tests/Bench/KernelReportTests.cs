@@ -18,9 +18,9 @@ public sealed class KernelReportTests
         Peaks = new Peaks(new MachinePeak(0.98e9, 1e9, 2, ""), new MachinePeak(1e9, 1e9, 2, "")),
         Rows =
         [
-            new KernelRow(new KernelCase("U-Net", "linear", s_product, 3), [1e-3, 4e-4, 5e-4], null),
-            new KernelRow(new KernelCase("U-Net", "linear", s_product, 1), [1e-3], null),
-            new KernelRow(new KernelCase("U-Net", "exp", s_add, 2), [4e-6], [2e-6, 1e-6, 8e-6]),
+            new KernelRow(new KernelCase("U-Net", "linear", s_product, 3), [1e-3, 4e-4, 5e-4], [5e-4, 3e-4, 3e-4]),
+            new KernelRow(new KernelCase("U-Net", "linear", s_product, 1), [1e-3], [25e-5]),
+            new KernelRow(new KernelCase("U-Net", "exp", s_add, 2), [4e-6, 4e-6, 4e-6], [2e-6, 1e-6, 8e-6]),
         ],
     };
 
@@ -30,6 +30,13 @@ public sealed class KernelReportTests
         KernelReport report = Report;
         Assert.Equal(0.4, report.Fraction(report.Rows[0]), 12);
         Assert.Equal(0.5, report.Fraction(report.Rows[2]), 12);
+    }
+
+    [Fact]
+    public void A_row_relates_each_measurement_to_the_limit_beside_it()
+    {
+        Assert.Equal(0.6, Report.Rows[0].FractionBeside, 12);
+        Assert.Equal((3 * 0.6 * 5e-4 + 0.25 * 1e-3) / 2.5e-3, Report.Groups.First().FractionBeside, 12);
     }
 
     [Fact]
