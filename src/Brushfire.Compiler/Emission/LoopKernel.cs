@@ -12,6 +12,9 @@ internal sealed class LoopKernel
     // Elements of an item: long enough to hide its start, short enough that two threads finish together.
     private const int ItemElements = 16 * 1024;
 
+    // Operators of a pass from which on it is worth three vectors at a time.
+    private const int LongChain = 4;
+
     private readonly Code _code;
     private readonly LoopNest _nest;
     private readonly string _suffix;
@@ -96,6 +99,7 @@ internal sealed class LoopKernel
     private void Row(List<Action> methods)
     {
         _code.Line("nint whole = row.Columns - row.Columns % TSimd.Count;");
+        if (_passes.All.Exists(IsLong)) _code.Line("nint threes = row.Columns - row.Columns % (3 * TSimd.Count);");
         for (int i = 0; i < _nest.Accesses.Length; i++)
         {
             _code.Line($"float* {_values.Pointer(i)} = (float*)_pointers[{_nest.Accesses[i].Pointer}] + at[{i}];");
@@ -106,11 +110,13 @@ internal sealed class LoopKernel
         {
             Pass pass = _passes.All[k];
             if (pass.Values.Count == 0 && pass.Folds.Count == 0 && pass.Stores.Count == 0) continue;
+            bool threes = IsLong(pass);
             string name = _passes.All.Count == 1 ? $"Columns{_suffix}" : $"Columns{_suffix}Pass{k + 1}";
             Operand[] operands = [.. Operands(pass)];
             foreach (Fold fold in pass.Folds) _code.Line($"double {_values.Total(fold)} = {Empty(fold)};");
             string arguments = string.Join(", ", operands.Select(operand => operand.Argument));
-            _code.Line($"{name}<TSimd, TVector>(0, whole, {arguments});");
+            if (threes) _code.Line($"{name}<SimdThree<TSimd, TVector>, Three<TVector>>(0, threes, {arguments});");
+            _code.Line($"{name}<TSimd, TVector>({(threes ? "threes" : "0")}, whole, {arguments});");
             _code.Line($"{name}<SimdScalar, float>(whole, row.Columns, {arguments});");
             methods.Add(() => PassMethod(name, pass, operands));
         }
@@ -122,6 +128,9 @@ internal sealed class LoopKernel
             _code.Line($"*{_values.Pointer(store.Access)} = {_values.Name(store.Value)};");
         }
     }
+
+    // Long chains leave the processor waiting where a vector follows the other; see SimdThree.
+    private static bool IsLong(Pass pass) => pass.Values.Count(value => value is not Load) >= LongChain;
 
     private sealed record Operand(string Parameter, string Argument);
 

@@ -24,7 +24,7 @@ public readonly struct AbsOperator : IUnaryOperator
 public readonly struct ReluOperator : IUnaryOperator
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Invoke<TSimd, TVector>(TVector x) where TSimd : struct, ISimd<TVector> where TVector : struct => TSimd.Max(x, TSimd.Zero);
+    public static TVector Invoke<TSimd, TVector>(TVector x) where TSimd : struct, ISimd<TVector> where TVector : struct => TSimd.MaxNative(TSimd.Zero, x);
 }
 
 /// <summary>√x, correctly rounded (0.5 ulp).</summary>
