@@ -1,6 +1,7 @@
 // Parameters: constants that a model is made of, float32, loaded at first use. A contraction packs its weight once into
-// panels of its precision; where packing was the first use, the unpacked values are not kept, so a weight costs its size
-// once. A program that uses two precisions, or a weight both whole and in halves, keeps two packed forms: panels never move while a kernel may read them.
+// panels of its precision; where packing was the first use, the unpacked values are not kept: float32 panels take their
+// place where they fit, so a weight costs its size once. A program that uses two precisions, or a weight both whole and in
+// halves, keeps two packed forms: panels never move while a kernel may read them.
 
 using System.Diagnostics;
 using Brushfire.Kernels;
@@ -86,7 +87,7 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
             using IDisposable uncached = Allocator.WithoutCache();
             Tensor values = _values ?? LoadTimed();
             long start = Stopwatch.GetTimestamp();
-            _packed[(precision, halves)] = packed = Packing.Pack(values.Pointer, shape, precision, halves);
+            _packed[(precision, halves)] = packed = _values is null ? Packing.PackOver(values, shape, precision, halves) : Packing.Pack(values.Pointer, shape, precision, halves);
             Interlocked.Add(ref s_packing, Stopwatch.GetElapsedTime(start).Ticks);
             if (_values is null) values.Dispose();
             return packed.Matrix;
@@ -134,11 +135,25 @@ internal static unsafe class Packing
     }
 
     /// <summary>Panels of a weight [outputs, inputs, taps…], in memory that the caller gives back by RemoveUser.</summary>
-    public static (Storage Panels, PackedMatrix Matrix) Pack(void* values, Shape shape, DType precision, int halves)
+    public static (Storage Panels, PackedMatrix Matrix) Pack(void* values, Shape shape, DType precision, int halves) => Pack(Source(values, shape), precision, halves);
+
+    /// <summary>
+    /// Likewise, of values that nobody needs afterwards: where their memory is theirs alone and panels fit into it, they are packed there, as new memory costs more than the packing.
+    /// </summary>
+    public static (Storage Panels, PackedMatrix Matrix) PackOver(Tensor values, Shape shape, DType precision, int halves)
+    {
+        MatrixSource source = Source(values.Pointer, shape);
+        Storage storage = values.Storage;
+        if (values.Offset != 0 || storage is not NativeStorage { HasOneUser: true } || !PackedMatrix.FitsInPlace(source, precision.Kind(), halves)) return Pack(source, precision, halves);
+        storage.AddUser();
+        return (storage, PackedMatrix.Pack(values.Pointer, source, precision.Kind(), halves));
+    }
+
+    private static MatrixSource Source(void* values, Shape shape)
     {
         int outputs = shape[0], inputs = shape[1];
         int taps = (int)(shape.Count / Math.Max(1, (long)outputs * inputs));
-        return Pack(MatrixSource.Filter((float*)values, outputs, inputs, taps), precision, halves);
+        return MatrixSource.Filter((float*)values, outputs, inputs, taps);
     }
 
     /// <summary>Panels of any strided matrices.</summary>

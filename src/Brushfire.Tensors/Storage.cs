@@ -22,6 +22,9 @@ internal abstract unsafe class Storage(long bytes)
     /// <summary>Start of the memory, valid while the storage is in use.</summary>
     public abstract void* Pointer { get; }
 
+    /// <summary>Whether one tensor alone has this memory.</summary>
+    public bool HasOneUser => Volatile.Read(ref _users) == 1;
+
     public void AddUser() => Interlocked.Increment(ref _users);
 
     public void RemoveUser()

@@ -58,8 +58,8 @@ public static unsafe class Gemm
             nint aBytes = Blocks.RoundUp(rowTiles * PanelBytes(mr, Blocks.KC), 64), stageFloats = TOperands.StageFloats(mr, nr, Blocks.KC);
             byte* a = (byte*)Scratch.Take(aBytes + (stageFloats + tiles * tile) * sizeof(float));
             float* stage = (float*)(a + aBytes), sums = stage + stageFloats;
-            nint columnBytes = PackedMatrix.ColumnBytes(B.K, TOperands.ElementB);
-            byte* b = B.Panels + batch * B.BatchStride + column * B.Halves * columnBytes;
+            nint columnBytes = PackedMatrix.ColumnBytes(B.K, TOperands.ElementB), panelBytes = nr * columnBytes;
+            byte* b = B.Panels + batch * B.BatchStride + column * columnBytes;
             int panels = Blocks.Count(columns, nr) * B.Halves;
 
             for (int block = 0; block < Blocks.KBlocks; block++)
@@ -72,8 +72,8 @@ public static unsafe class Gemm
                     int j = panel / B.Halves * nr, half = panel % B.Halves;
                     bool finished = block == Blocks.KBlocks - 1 && half == B.Halves - 1;
                     float* sum = sums + panel / B.Halves * nextColumn;
-                    byte* bPanel = b + panel * nr * columnBytes + PackedMatrix.ColumnBytes(k, TOperands.ElementB) * nr;
-                    byte* aPanel = a, next = panel + 1 < panels ? bPanel + columnBytes * nr : b + PackedMatrix.ColumnBytes(k + count, TOperands.ElementB) * nr;
+                    byte* bBlock = b + PackedMatrix.ColumnBytes(k, TOperands.ElementB) * nr, bPanel = bBlock + B.PanelOffset(panel, panelBytes);
+                    byte* aPanel = a, next = panel + 1 < panels ? bBlock + B.PanelOffset(panel + 1, panelBytes) : b + PackedMatrix.ColumnBytes(k + count, TOperands.ElementB) * nr;
                     bPanel = TOperands.PrepareB<TSimd, TVector>(bPanel, count, stage);
 
                     // Each tile asks for its share of the next panel of B, which comes from memory while this one is multiplied, and for the

@@ -22,6 +22,34 @@ public sealed class ParameterTests
         Assert.InRange(Allocator.Statistics.BytesCached, 0, 1 << 20);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Float32_values_that_nobody_else_holds_are_packed_in_their_own_memory(bool held)
+    {
+        const int Outputs = 3072, Inputs = 1024; // 12 MB, whole panels of any width
+        using var scope = new TensorScope();
+        Tensor? view = null;
+        using Tensor weight = Parameter.Create("weight", [Outputs, Inputs], () =>
+        {
+            Tensor loaded = Tensor.Create([Outputs, Inputs], values =>
+            {
+                for (int i = 0; i < values.Length; i++) values[i] = i / Inputs;
+            });
+            view = held ? loaded.Reshape([Outputs * Inputs]) : null;
+            return loaded;
+        });
+        using Tensor input = Tensor.Full([1, Inputs], 1);
+        Allocator.ResetPeak();
+        long before = Allocator.Statistics.BytesInUse;
+        using Tensor output = input.Linear(weight);
+        Assert.Equal([.. Enumerable.Range(0, Outputs).Select(i => (float)i * Inputs)], output.ToArray());
+        Assert.InRange((Allocator.Statistics.PeakBytes - before) >> 20, held ? 24 : 12, held ? 26 : 14);
+        if (view is null) return;
+        Assert.Equal(Outputs - 1, view.ToArray()[^1]);
+        view.Dispose();
+    }
+
     [Fact]
     public void Loading_and_packing_are_timed_apart()
     {

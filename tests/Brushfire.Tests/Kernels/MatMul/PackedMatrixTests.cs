@@ -35,6 +35,34 @@ public sealed unsafe class PackedMatrixTests
         }
     }
 
+    [Theory]
+    [InlineData(1, 40, 9, 1)] // panels, inputs, taps, halves
+    [InlineData(2, 1031, 1, 1)]
+    [InlineData(3, 513, 9, 1)]
+    [InlineData(6, 100, 1, 2)]
+    public void A_filter_of_whole_panels_is_packed_over_itself(int panels, int inputs, int taps, int halves)
+    {
+        int outputs = panels * Tiling.CurrentColumns, k = inputs * taps;
+        using var filter = new Guarded(outputs * k, 1);
+        using var apart = new Guarded(outputs * k, 2);
+        MatrixSource source = MatrixSource.Filter(filter.Pointer, outputs, inputs, taps);
+        Assert.True(PackedMatrix.FitsInPlace(source, ElementKind.Float32, halves));
+        PackedMatrix.Pack(apart.Pointer, source, halves: halves);
+        PackedMatrix.Pack(filter.Pointer, source, halves: halves);
+        filter.AssertFences();
+        Assert.True(apart.Span.SequenceEqual(filter.Span));
+    }
+
+    [Fact]
+    public void Panels_fit_only_into_values_of_their_own_size_and_order()
+    {
+        int columns = Tiling.CurrentColumns;
+        Assert.False(PackedMatrix.FitsInPlace(MatrixSource.Filter(null, 2 * columns, 3, 1), ElementKind.BFloat16));
+        Assert.False(PackedMatrix.FitsInPlace(MatrixSource.Filter(null, 3 * columns, 3, 1), ElementKind.Float32, halves: 2));
+        Assert.False(PackedMatrix.FitsInPlace(MatrixSource.Filter(null, columns + 1, 3, 9), ElementKind.Float32));
+        Assert.False(PackedMatrix.FitsInPlace(new MatrixSource(null, columns, 1, 3, columns), ElementKind.Float32)); // stored [inputs, outputs]
+    }
+
     [Fact]
     public void Other_element_types_are_refused()
     {
