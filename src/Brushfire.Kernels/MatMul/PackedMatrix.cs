@@ -150,19 +150,11 @@ public readonly unsafe struct PackedMatrix
             for (int inner = 0; inner < count; inner += Stretch)
             {
                 int length = Math.Min(Stretch, count - inner);
-                InterleaveStretch(source + (nint)inner * Source.OuterK, stage, length * Source.OuterK, columns, used);
+                float* from = source + (nint)inner * Source.OuterK;
+                for (int done = 0; done < length * Source.OuterK; done += StageK)
+                    Interleave(from + done, stage + (nint)done * columns, Math.Min(StageK, length * Source.OuterK - done), columns, used);
                 for (int outer = 0; outer < Source.OuterK; outer++)
                     CopyRows<TSimd, TVector>(stage + (nint)outer * columns, (nint)Source.OuterK * columns, length, columns, destination + (inner + (nint)outer * tapRows) * columns);
-            }
-        }
-
-        private readonly void InterleaveStretch(float* source, float* stage, int count, int columns, int used)
-        {
-            float** pointers = stackalloc float*[48];
-            for (int done = 0; done < count; done += StageK)
-            {
-                for (int c = 0; c < columns; c++) pointers[c] = c < used ? source + c * Source.ColumnStride + done : PanelPacking.Zeros;
-                PanelPacking.Interleave(pointers, columns, Math.Min(StageK, count - done), stage + (nint)done * columns);
             }
         }
 
@@ -172,13 +164,19 @@ public readonly unsafe struct PackedMatrix
                 for (int c = 0; c < columns; c += TSimd.Count) TSimd.Store(destination + c, TSimd.Load(source + c));
         }
 
+        // Numbers of each column that are neighbours in memory.
+        private readonly void Interleave(float* source, float* destination, int count, int columns, int used)
+        {
+            float** pointers = stackalloc float*[48];
+            for (int c = 0; c < columns; c++) pointers[c] = c < used ? source + c * Source.ColumnStride : PanelPacking.Zeros;
+            PanelPacking.Interleave(pointers, columns, count, destination);
+        }
+
         private readonly void PackRows(float* source, float* destination, int count, int columns, int used)
         {
             if (Source.InnerStride == 1)
             {
-                float** pointers = stackalloc float*[48];
-                for (int c = 0; c < columns; c++) pointers[c] = c < used ? source + c * Source.ColumnStride : PanelPacking.Zeros;
-                PanelPacking.Interleave(pointers, columns, count, destination);
+                Interleave(source, destination, count, columns, used);
                 return;
             }
 
