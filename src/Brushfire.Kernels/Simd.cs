@@ -292,7 +292,7 @@ public readonly unsafe struct SimdScalar : ISimd<float>
     public static float MultiplyAdd(float a, float b, float c) => float.MultiplyAddEstimate(a, b, c);
     public static float Min(float a, float b) => float.Min(a, b);
     public static float Max(float a, float b) => float.Max(a, b);
-    public static float MaxNative(float a, float b) => float.IsNaN(b) ? b : float.Max(a, b);
+    public static float MaxNative(float a, float b) => a > b ? a : b;
     public static float Clamp(float a, float low, float high) => float.Max(low, float.Min(high, a));
     public static float Sqrt(float a) => float.Sqrt(a);
     public static float Abs(float a) => float.Abs(a);
