@@ -59,6 +59,23 @@ public sealed class LoopKernelTests
           return %2
         """);
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(29)]
+    [InlineData(205)]
+    public void Long_chains_are_summed_up_over_columns_that_are_apart(int columns) => KernelRunner.Check($"""
+        graph f(%a: f32[{columns},37], %b: f32[37,{columns}], %row: f32[{columns}])
+          %1: f32[37,{columns}] = permute(%a) order=[1,0]
+          %2: f32[37,{columns}] = subtract(%1, %b)
+          %3: f32[37,{columns}] = multiply(%2, %row)
+          %4: f32[37,{columns}] = relu(%3)
+          %5: f32[37,{columns}] = add(%4, %1)
+          %6: f32[37,{columns}] = tanh(%5)
+          %7: f32[37,1] = reduce_sum(%6) axis=1
+          %8: f32[37,1] = reduce_max(%6) axis=1
+          return %7, %8
+        """);
+
     [Fact]
     public void Enlarged_images_are_read_where_they_are() => KernelRunner.Check("""
         graph f(%a: f32[2,3,5,7], %b: f32[2,6,10,7])
