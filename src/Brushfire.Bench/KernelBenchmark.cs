@@ -95,11 +95,19 @@ public sealed class KernelBenchmark
         int repetitions = (int)Math.Clamp(ShortestSeconds / Math.Min(first, run.Seconds(1)), 1, MostRepetitions);
         copy?.Seconds(1);
         double[] seconds = new double[_options.Repeats], limits = new double[_options.Repeats];
-        double peak = copy is null ? MachinePeak.Sample(_element) : 0;
+        double before = copy is null ? MachinePeak.Sample(_element) : 0;
         for (int i = 0; i < seconds.Length; i++)
         {
             seconds[i] = run.Seconds(repetitions);
-            limits[i] = copy?.Seconds(repetitions) ?? one.Unit.Operations / Math.Max(peak, peak = MachinePeak.Sample(_element));
+            if (copy is not null)
+            {
+                limits[i] = copy.Seconds(repetitions);
+                continue;
+            }
+
+            double after = MachinePeak.Sample(_element);
+            limits[i] = one.Unit.Operations / Math.Max(before, after);
+            before = after;
         }
 
         return new KernelRow(one, seconds, limits);

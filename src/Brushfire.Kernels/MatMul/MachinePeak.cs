@@ -39,7 +39,7 @@ public sealed unsafe record MachinePeak(double OperationsPerSecond, double Cycle
     }
 
     /// <summary>Operations a second over five milliseconds, by the tile that products use: what a shared machine gives just now.</summary>
-    public static double Sample(ElementKind element = ElementKind.Float32) => Speed(HasPairs(element) ? TileKind.Pairs : TileKind.Own, TimeSpan.FromMilliseconds(5));
+    public static double Sample(ElementKind element) => Speed(HasPairs(element) ? TileKind.Pairs : TileKind.Own, TimeSpan.FromMilliseconds(5));
 
     private static bool HasPairs(ElementKind element) => element == ElementKind.BFloat16 && BFloat16Kernels.IsNative;
 

@@ -28,6 +28,15 @@ public sealed class CompileBenchmarkReportTests
         Assert.DoesNotContain(report.ToLines(), line => line.StartsWith("new size", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void A_chain_is_compared_with_a_copy_and_with_eager()
+    {
+        var report = new CompileBenchmarkReport(new CompileBenchmarkOptions(), Run(1, 0), Run(1, 0) with { Chain = new PointwiseChain(CompiledSeconds: 0.5, EagerSeconds: 4, CopySeconds: 0.25, Kernels: 1) });
+        Assert.Equal(0.5, report.ToJson()["chainCopyFraction"]!.GetValue<double>());
+        Assert.Equal(8, report.ToJson()["chainSpeedup"]!.GetValue<double>());
+        Assert.Null(new CompileBenchmarkReport(new CompileBenchmarkOptions(), Run(1, 0), Run(1, 0)).ToJson()["chainSpeedup"]);
+    }
+
     private static CompileRun Run(double first, double packing) => new()
     {
         First = new FirstCall(new CallTime(first, 1), [new CallTime(5, 1), new CallTime(7, 1), new CallTime(4, 1)]),
