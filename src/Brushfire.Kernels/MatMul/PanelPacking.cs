@@ -1,6 +1,6 @@
 // Rows that are contiguous in memory, interleaved into a panel: panel[k][r] = rows[r][k]. Serves both operands of a
 // product: MR rows of A, or NR columns of a weight matrix that is stored [outputs, inputs].
-// Eight numbers of four or six rows at a time are transposed in registers.
+// Eight numbers of four, six or eight rows at a time are transposed in registers.
 
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -63,6 +63,7 @@ internal static unsafe class PanelPacking
     public static void Interleave(float** rows, int rowCount, int count, float* panel)
     {
         if (rowCount == 6) InterleaveSix(rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], count, panel);
+        else if (rowCount == 8 && Avx.IsSupported) InterleaveEight(rows, count, panel);
         else InterleaveEven(rows, rowCount, count, panel);
     }
 
@@ -109,6 +110,33 @@ internal static unsafe class PanelPacking
 
         for (; k < count; k++, panel += 6)
             (panel[0], panel[1], panel[2], panel[3], panel[4], panel[5]) = (row0[k], row1[k], row2[k], row3[k], row4[k], row5[k]);
+    }
+
+    // Four rows at a time give vectors of two columns, k and k + 4; the halves of two such vectors meet in a column of eight, which is written at once.
+    private static void InterleaveEight(float** rows, int count, float* panel)
+    {
+        float* row0 = rows[0], row1 = rows[1], row2 = rows[2], row3 = rows[3], row4 = rows[4], row5 = rows[5], row6 = rows[6], row7 = rows[7];
+        nint k = 0;
+        for (; k + 8 <= count; k += 8, panel += 64)
+        {
+            Vector256<float> a = Vector256.Load(row0 + k), b = Vector256.Load(row1 + k), c = Vector256.Load(row2 + k), d = Vector256.Load(row3 + k);
+            Vector256<float> e = Vector256.Load(row4 + k), f = Vector256.Load(row5 + k), g = Vector256.Load(row6 + k), h = Vector256.Load(row7 + k);
+            Vector256<float> lowAC = ZipLow(a, c), highAC = ZipHigh(a, c), lowBD = ZipLow(b, d), highBD = ZipHigh(b, d);
+            Vector256<float> lowEG = ZipLow(e, g), highEG = ZipHigh(e, g), lowFH = ZipLow(f, h), highFH = ZipHigh(f, h);
+            StoreColumns(ZipLow(lowAC, lowBD), ZipLow(lowEG, lowFH), panel);
+            StoreColumns(ZipHigh(lowAC, lowBD), ZipHigh(lowEG, lowFH), panel + 8);
+            StoreColumns(ZipLow(highAC, highBD), ZipLow(highEG, highFH), panel + 16);
+            StoreColumns(ZipHigh(highAC, highBD), ZipHigh(highEG, highFH), panel + 24);
+        }
+
+        for (; k < count; k++, panel += 8)
+            Vector256.Create(row0[k], row1[k], row2[k], row3[k], row4[k], row5[k], row6[k], row7[k]).Store(panel);
+    }
+
+    private static void StoreColumns(Vector256<float> upperRows, Vector256<float> lowerRows, float* panel)
+    {
+        Avx.Permute2x128(upperRows, lowerRows, 0x20).Store(panel);
+        Avx.Permute2x128(upperRows, lowerRows, 0x31).Store(panel + 32);
     }
 
     // Each half of a vector holds two pairs, of columns 0 and 1 in the lower and 4 and 5 in the upper half.
