@@ -13,8 +13,8 @@ public static class ConvolutionAlgorithms
     private static readonly ConvolutionAlgorithm? s_forced = Knobs.Convolution.Value is { } text ? Parse(text) : null;
 
     /// <summary>
-    /// The algorithm for a shape and the element type of the packed filter, unless BRUSHFIRE_CONVOLUTION forces one. In bfloat16, 4x4 tiles would amplify
-    /// the rounding of their operands too much: their products stay float32, which is as fast where bfloat16 is widened; else 2x2 tiles use the processor's.
+    /// The algorithm for a shape and the element type of the packed filter, unless BRUSHFIRE_CONVOLUTION forces one. 4x4 tiles amplify the rounding of
+    /// their operands too much for bfloat16: their products stay float32, which also outruns bfloat16 products of 2x2 tiles.
     /// </summary>
     public static ConvolutionAlgorithm Choose(in ConvolutionShape shape, ElementKind filter)
     {
@@ -22,7 +22,6 @@ public static class ConvolutionAlgorithms
         if (filter == ElementKind.BFloat16 && shape.Channels % 2 != 0) return ConvolutionAlgorithm.Direct; // pairs reach across taps
         if (s_forced is { } forced) return forced;
         if (Math.Min(shape.Channels, shape.OutputChannels) < MinChannels) return ConvolutionAlgorithm.Direct;
-        if (filter == ElementKind.BFloat16 && BFloat16Kernels.IsNative) return ConvolutionAlgorithm.Winograd2;
         return HalvesProducts(shape) ? ConvolutionAlgorithm.Winograd4 : ConvolutionAlgorithm.Direct;
     }
 
