@@ -19,7 +19,7 @@ public static unsafe class Convolution
             case ConvolutionAlgorithm.Winograd2 when filter.Element == ElementKind.BFloat16 && BFloat16Kernels.IsNative:
                 Winograd.Run<WinogradF2, PairOperands<BFloat16Kernels.Native>, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
                 break;
-            case ConvolutionAlgorithm.Winograd2 when filter.Element == ElementKind.BFloat16: // the same numbers, for processors that would not choose it
+            case ConvolutionAlgorithm.Winograd2 when filter.Element == ElementKind.BFloat16: // the same numbers, for processors without those products
                 Winograd.Run<WinogradF2, WidenedOperands, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
                 break;
             case ConvolutionAlgorithm.Winograd2:

@@ -63,13 +63,17 @@ internal static unsafe class PanelPacking
     public static void Interleave(float** rows, int rowCount, int count, float* panel)
     {
         if (rowCount == 6) InterleaveSix(rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], count, panel);
-        else if (rowCount == 8 && Avx.IsSupported) InterleaveEight(rows, count, panel);
         else InterleaveEven(rows, rowCount, count, panel);
     }
 
     private static void InterleaveEven(float** rows, int rowCount, int count, float* panel)
     {
         int r = 0;
+        if (Avx.IsSupported)
+        {
+            for (; r + 8 <= rowCount; r += 8) InterleaveEight(rows + r, count, panel + r, rowCount);
+        }
+
         for (; r + 4 <= rowCount; r += 4) InterleaveFour(rows[r], rows[r + 1], rows[r + 2], rows[r + 3], count, panel + r, rowCount);
         if (r < rowCount) InterleaveTwo(rows[r], rows[r + 1], count, panel + r, rowCount);
     }
@@ -113,30 +117,31 @@ internal static unsafe class PanelPacking
     }
 
     // Four rows at a time give vectors of two columns, k and k + 4; the halves of two such vectors meet in a column of eight, which is written at once.
-    private static void InterleaveEight(float** rows, int count, float* panel)
+    private static void InterleaveEight(float** rows, int count, float* panel, nint stride)
     {
         float* row0 = rows[0], row1 = rows[1], row2 = rows[2], row3 = rows[3], row4 = rows[4], row5 = rows[5], row6 = rows[6], row7 = rows[7];
         nint k = 0;
-        for (; k + 8 <= count; k += 8, panel += 64)
+        for (; k + 8 <= count; k += 8, panel += 8 * stride)
         {
             Vector256<float> a = Vector256.Load(row0 + k), b = Vector256.Load(row1 + k), c = Vector256.Load(row2 + k), d = Vector256.Load(row3 + k);
             Vector256<float> e = Vector256.Load(row4 + k), f = Vector256.Load(row5 + k), g = Vector256.Load(row6 + k), h = Vector256.Load(row7 + k);
             Vector256<float> lowAC = ZipLow(a, c), highAC = ZipHigh(a, c), lowBD = ZipLow(b, d), highBD = ZipHigh(b, d);
             Vector256<float> lowEG = ZipLow(e, g), highEG = ZipHigh(e, g), lowFH = ZipLow(f, h), highFH = ZipHigh(f, h);
-            StoreColumns(ZipLow(lowAC, lowBD), ZipLow(lowEG, lowFH), panel);
-            StoreColumns(ZipHigh(lowAC, lowBD), ZipHigh(lowEG, lowFH), panel + 8);
-            StoreColumns(ZipLow(highAC, highBD), ZipLow(highEG, highFH), panel + 16);
-            StoreColumns(ZipHigh(highAC, highBD), ZipHigh(highEG, highFH), panel + 24);
+            StoreColumns(ZipLow(lowAC, lowBD), ZipLow(lowEG, lowFH), panel, 4 * stride);
+            StoreColumns(ZipHigh(lowAC, lowBD), ZipHigh(lowEG, lowFH), panel + stride, 4 * stride);
+            StoreColumns(ZipLow(highAC, highBD), ZipLow(highEG, highFH), panel + 2 * stride, 4 * stride);
+            StoreColumns(ZipHigh(highAC, highBD), ZipHigh(highEG, highFH), panel + 3 * stride, 4 * stride);
         }
 
-        for (; k < count; k++, panel += 8)
+        for (; k < count; k++, panel += stride)
             Vector256.Create(row0[k], row1[k], row2[k], row3[k], row4[k], row5[k], row6[k], row7[k]).Store(panel);
     }
 
-    private static void StoreColumns(Vector256<float> upperRows, Vector256<float> lowerRows, float* panel)
+    // The columns of the lower halves, and of the upper halves at a distance.
+    private static void StoreColumns(Vector256<float> rows0To3, Vector256<float> rows4To7, float* panel, nint distance)
     {
-        Avx.Permute2x128(upperRows, lowerRows, 0x20).Store(panel);
-        Avx.Permute2x128(upperRows, lowerRows, 0x31).Store(panel + 32);
+        Avx.Permute2x128(rows0To3, rows4To7, 0x20).Store(panel);
+        Avx.Permute2x128(rows0To3, rows4To7, 0x31).Store(panel + distance);
     }
 
     // Each half of a vector holds two pairs, of columns 0 and 1 in the lower and 4 and 5 in the upper half.
