@@ -7,6 +7,9 @@ namespace Brushfire.Kernels;
 internal readonly struct WinogradBlocks
 {
     private const int MaxKC = 128, MaxBlockTiles = 96;
+
+    // A filter that is multiplied with this many blocks of tiles is transformed once for all.
+    private const int KeepForBlocks = 3;
     private const long ChunkBytes = 8 << 20;
 
     // A line of padding between streams that are written side by side, so that they do not share sets of a cache.
@@ -44,6 +47,9 @@ internal readonly struct WinogradBlocks
     public int BlockPanels { get; }
     public int Chunks { get; }
 
+    /// <summary>Blocks of tiles in a chunk.</summary>
+    public int TileBlocks => Blocks.Count(ChunkPanels, BlockPanels);
+
     /// <summary>Transformed input of a chunk: for each block of channels, for each position, panels [channels, MR].</summary>
     public nint InputPositionStride => (nint)ChunkPanels * KC * MR / _together + Padding;
     public nint InputBlockStride => Positions * InputPositionStride;
@@ -52,6 +58,9 @@ internal readonly struct WinogradBlocks
     /// <summary>Transformed filter of one panel of output channels and one block of channels: for each position [channels, NR].</summary>
     public nint FilterPositionStride => (nint)KC * NR + Padding;
     public nint FilterFloats => Positions * FilterPositionStride;
+
+    /// <summary>All of the transformed filter, where it is kept: so many blocks of tiles are multiplied with it that it pays.</summary>
+    public nint KeptFilterFloats => Chunks * TileBlocks >= KeepForBlocks ? OutputPanels * KBlocks * FilterFloats : 0;
 
     /// <summary>The taps of that panel and block in float32, where the filter is packed in another type.</summary>
     public int TapFloats { get; }

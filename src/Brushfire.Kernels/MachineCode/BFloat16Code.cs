@@ -24,13 +24,17 @@ internal static class BFloat16Code
     /// <summary>Rows of float32 that <see cref="PackRows"/> turns into pairs at a time.</summary>
     public const int PackedTogether = 4;
 
-    private const int Vectors = 3, VectorBytes = 64;
+    private const int MaxVectors = 3, VectorBytes = 64;
 
-    /// <summary>void(nint pairs, void* a, void* b, float* tile, nint tileStrideBytes, int accumulate): the tile is written, or the product added to it.</summary>
-    public static byte[] Tile()
+    /// <summary>
+    /// void(nint pairs, void* a, void* b, float* tile, nint tileStrideBytes, int accumulate, void* ahead, nint aheadStep): the tile's first columns, of
+    /// <paramref name="vectors"/> vectors, are written, or the product added to them. Each step brings a line from ahead on into the second-level cache.
+    /// </summary>
+    public static byte[] Tile(int vectors)
     {
         var code = new Assembler(64);
         (AssemblerRegister64 pairs, AssemblerRegister64 a, AssemblerRegister64 b, AssemblerRegister64 tile, AssemblerRegister64 stride) = (rdi, rsi, rdx, rcx, r8);
+        (AssemblerRegister64 ahead, AssemblerRegister64 aheadStep) = (r10, r11);
         AssemblerRegisterZMM[] sums =
         [
             zmm0, zmm1, zmm2, zmm3, zmm4, zmm5, zmm6, zmm7, zmm8, zmm9, zmm10, zmm11,
@@ -40,20 +44,24 @@ internal static class BFloat16Code
         Label loop = code.CreateLabel(), end = code.CreateLabel(), store = code.CreateLabel();
 
         foreach (AssemblerRegisterZMM sum in sums) code.vpxord(sum, sum, sum);
+        code.mov(ahead, __qword_ptr[rsp + 8]);
+        code.mov(aheadStep, __qword_ptr[rsp + 16]);
         code.test(pairs, pairs);
         code.jle(end);
 
         code.Label(ref loop);
-        for (int v = 0; v < Vectors; v++) code.vmovups(columns[v], __[b + v * VectorBytes]);
+        code.prefetcht1(__byte_ptr[ahead]);
+        for (int v = 0; v < vectors; v++) code.vmovups(columns[v], __[b + v * VectorBytes]);
         for (int r = 0; r < Rows; r++)
         {
             AssemblerRegisterZMM broadcast = broadcasts[r % broadcasts.Length];
             code.vpbroadcastd(broadcast, __dword_ptr[a + r * sizeof(uint)]);
-            for (int v = 0; v < Vectors; v++) code.vdpbf16ps(sums[r * Vectors + v], broadcast, columns[v]);
+            for (int v = 0; v < vectors; v++) code.vdpbf16ps(sums[r * MaxVectors + v], broadcast, columns[v]);
         }
 
         code.add(a, Rows * sizeof(uint));
-        code.add(b, Vectors * VectorBytes);
+        code.add(b, MaxVectors * VectorBytes);
+        code.add(ahead, aheadStep);
         code.dec(pairs);
         code.jne(loop);
 
@@ -63,14 +71,14 @@ internal static class BFloat16Code
         code.mov(rax, tile);
         for (int r = 0; r < Rows; r++)
         {
-            for (int v = 0; v < Vectors; v++) code.vaddps(sums[r * Vectors + v], sums[r * Vectors + v], __zmmword_ptr[rax + v * VectorBytes]);
+            for (int v = 0; v < vectors; v++) code.vaddps(sums[r * MaxVectors + v], sums[r * MaxVectors + v], __zmmword_ptr[rax + v * VectorBytes]);
             if (r + 1 < Rows) code.add(rax, stride);
         }
 
         code.Label(ref store);
         for (int r = 0; r < Rows; r++)
         {
-            for (int v = 0; v < Vectors; v++) code.vmovups(__[tile + v * VectorBytes], sums[r * Vectors + v]);
+            for (int v = 0; v < vectors; v++) code.vmovups(__[tile + v * VectorBytes], sums[r * MaxVectors + v]);
             if (r + 1 < Rows) code.add(tile, stride);
         }
 

@@ -8,8 +8,8 @@ namespace Brushfire.Kernels;
 /// <summary>The kernels that are multiplied with in machine code; a struct type parameter, so that tests can interpret the code.</summary>
 internal unsafe interface IBFloat16Kernels
 {
-    /// <summary>A tile of 8 x 48 from panels of pairs: see <see cref="BFloat16Code.Tile"/>.</summary>
-    static abstract void Multiply(nint pairs, byte* a, byte* b, float* tile, nint tileStride, bool accumulate);
+    /// <summary>The first <paramref name="columns"/> of a tile of 8 x 48 from panels of pairs; each pair asks for memory <paramref name="aheadStep"/> bytes on: see <see cref="BFloat16Code.Tile"/>.</summary>
+    static abstract void Multiply(nint pairs, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, byte* ahead, nint aheadStep);
 
     /// <summary>Rows of 8 numbers to rows of 8 pairs: see <see cref="BFloat16Code.PackRows"/>.</summary>
     static abstract void PackRows(nint fours, float* rows, uint* pairs);
@@ -17,7 +17,7 @@ internal unsafe interface IBFloat16Kernels
 
 public static unsafe class BFloat16Kernels
 {
-    private static readonly delegate* unmanaged[SuppressGCTransition]<nint, void*, void*, float*, nint, int, void> s_tile;
+    private static readonly delegate* unmanaged[SuppressGCTransition]<nint, void*, void*, float*, nint, int, void*, nint, void> s_oneVector, s_twoVectors, s_threeVectors;
     private static readonly delegate* unmanaged[SuppressGCTransition]<nint, float*, void*, void> s_packRows;
 
     static BFloat16Kernels()
@@ -27,12 +27,17 @@ public static unsafe class BFloat16Kernels
         else if (!CodePages.IsSupported) Reason = "operands widened to float32, because machine code is made on Linux x64 only";
         else
         {
-            s_tile = (delegate* unmanaged[SuppressGCTransition]<nint, void*, void*, float*, nint, int, void>)CodePages.Load(BFloat16Code.Tile());
+            s_oneVector = LoadTile(1);
+            s_twoVectors = LoadTile(2);
+            s_threeVectors = LoadTile(3);
             s_packRows = (delegate* unmanaged[SuppressGCTransition]<nint, float*, void*, void>)CodePages.Load(BFloat16Code.PackRows());
-            IsNative = s_tile != null && s_packRows != null;
+            IsNative = s_oneVector != null && s_twoVectors != null && s_threeVectors != null && s_packRows != null;
             Reason = IsNative ? "VDPBF16PS in machine code" : "operands widened to float32, because the system gives no executable memory";
         }
     }
+
+    private static delegate* unmanaged[SuppressGCTransition]<nint, void*, void*, float*, nint, int, void*, nint, void> LoadTile(int vectors) =>
+        (delegate* unmanaged[SuppressGCTransition]<nint, void*, void*, float*, nint, int, void*, nint, void>)CodePages.Load(BFloat16Code.Tile(vectors));
 
     /// <summary>Whether bfloat16 products are the processor's own; else they are as fast as float32 ones.</summary>
     public static bool IsNative { get; }
@@ -47,8 +52,8 @@ public static unsafe class BFloat16Kernels
     /// <summary>The machine code itself; only where <see cref="IsNative"/>.</summary>
     internal readonly struct Native : IBFloat16Kernels
     {
-        public static void Multiply(nint pairs, byte* a, byte* b, float* tile, nint tileStride, bool accumulate) =>
-            s_tile(pairs, a, b, tile, tileStride * sizeof(float), accumulate ? 1 : 0);
+        public static void Multiply(nint pairs, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, byte* ahead, nint aheadStep) =>
+            (columns > 32 ? s_threeVectors : columns > 16 ? s_twoVectors : s_oneVector)(pairs, a, b, tile, tileStride * sizeof(float), accumulate ? 1 : 0, ahead, aheadStep);
 
         public static void PackRows(nint fours, float* rows, uint* pairs) => s_packRows(fours, rows, pairs);
     }

@@ -11,7 +11,7 @@ internal readonly struct Blocks
     private const int MaxNC = 640;
 
     // Fewer items than this are cut further, as long as an item keeps this many multiply-adds.
-    private const int EnoughItems = 8;
+    private const int EnoughItems = 6;
     private const long ItemWork = 1 << 20;
 
     /// <param name="halves">Sums of each of the N columns, as of a packed matrix.</param>
@@ -22,10 +22,11 @@ internal readonly struct Blocks
         MC = Spread(m, MaxMC, mr);
         NC = Spread(n, MaxNC / halves, nr);
 
-        // The longer side is cut: packing A costs time by 1 / NC, reading B by 1 / MC.
+        // The longer side is cut: packing A costs time by 1 / NC, reading B by 1 / MC. But two equal halves are worth more than that.
         while ((long)batch * Count(m, MC) * Count(n, NC) < EnoughItems && (long)MC * NC * halves * k > 2 * ItemWork && (MC > mr || NC > nr))
         {
-            if (NC > nr && (NC >= MC || MC <= mr)) NC = RoundUp(NC / 2, nr);
+            if (MC / mr % 2 == 0 && NC / nr % 2 != 0) MC /= 2;
+            else if (NC > nr && (NC >= MC || MC <= mr)) NC = RoundUp(NC / 2, nr);
             else MC = RoundUp(MC / 2, mr);
         }
 

@@ -82,7 +82,7 @@ public static unsafe class Gemm
                     {
                         int usedRows = Math.Min(mr, rows - i), usedColumns = Math.Min(nr, columns - j);
                         if (finished) Epilogue.Prefetch(batch, row + i, column + j, usedRows, usedColumns);
-                        TOperands.Multiply<TSimd, TVector>(count, aPanel, bPanel, sum + half * nr, tileColumns, accumulate: block > 0, next, share);
+                        TOperands.Multiply<TSimd, TVector>(count, aPanel, bPanel, sum + half * nr, tileColumns, accumulate: block > 0, usedColumns, next, share);
                         if (finished) Epilogue.Store<TSimd, TVector>(sum, tileColumns, batch, row + i, column + j, usedRows, usedColumns);
                     }
                 }

@@ -18,29 +18,34 @@ public static unsafe class MicroKernel
     /// </summary>
     public static void Run<TSimd, TVector>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate)
         where TSimd : struct, ISimd<TVector> where TVector : struct =>
-        Run<TSimd, TVector, NothingAhead>(k, a, b, tile, tileStride, accumulate, default);
+        Run<TSimd, TVector, NothingAhead>(k, a, b, tile, tileStride, accumulate, Tiling.Columns<TSimd, TVector>(), default);
 
     /// <summary>
-    /// The same; on the way a stretch of memory comes into the second-level cache, evenly spread over the loop. All of its lines asked for
+    /// The same for the tile's first <paramref name="columns"/>, the others are written or not. On the way a stretch of memory comes into the second-level cache, evenly spread over the loop. All of its lines asked for
     /// at once would wait for each other, and the products for them.
     /// </summary>
-    internal static void Run<TSimd, TVector>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, byte* ahead, int aheadBytes)
+    internal static void Run<TSimd, TVector>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, int columns, byte* ahead, int aheadBytes)
         where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         if (aheadBytes == 0)
         {
-            Run<TSimd, TVector, NothingAhead>(k, a, b, tile, tileStride, accumulate, default);
+            Run<TSimd, TVector, NothingAhead>(k, a, b, tile, tileStride, accumulate, columns, default);
             return;
         }
 
         int steps = Math.Max(1, TSimd.Count == 16 ? k : k / 4);
-        Run<TSimd, TVector, BytesAhead>(k, a, b, tile, tileStride, accumulate, new BytesAhead { Next = ahead, Step = Blocks.Count(aheadBytes, steps) });
+        Run<TSimd, TVector, BytesAhead>(k, a, b, tile, tileStride, accumulate, columns, new BytesAhead { Next = ahead, Step = Blocks.Count(aheadBytes, steps) });
     }
 
-    private static void Run<TSimd, TVector, TAhead>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, TAhead ahead)
+    private static void Run<TSimd, TVector, TAhead>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, int columns, TAhead ahead)
         where TSimd : struct, ISimd<TVector> where TVector : struct where TAhead : struct, IAhead
     {
-        if (TSimd.Count == 16) Run8x3<TSimd, TVector, TAhead>(k, a, b, tile, tileStride, accumulate, ahead);
+        if (TSimd.Count == 16)
+        {
+            if (columns > 32) Run8<TSimd, TVector, ThreeVectors, TAhead>(k, a, b, tile, tileStride, accumulate, ahead);
+            else if (columns > 16) Run8<TSimd, TVector, TwoVectors, TAhead>(k, a, b, tile, tileStride, accumulate, ahead);
+            else Run8<TSimd, TVector, OneVector, TAhead>(k, a, b, tile, tileStride, accumulate, ahead);
+        }
         else Run6x2<TSimd, TVector, TAhead>(k, a, b, tile, tileStride, accumulate, ahead);
     }
 
@@ -68,8 +73,29 @@ public static unsafe class MicroKernel
         }
     }
 
-    private static void Run8x3<TSimd, TVector, TAhead>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, TAhead ahead)
-        where TSimd : struct, ISimd<TVector> where TVector : struct where TAhead : struct, IAhead
+    // Vectors of a row of the tile that are computed: an edge needs fewer. Rows of B are three vectors always.
+    private interface IWidth
+    {
+        static abstract int Vectors { get; }
+    }
+
+    private readonly struct OneVector : IWidth
+    {
+        public static int Vectors => 1;
+    }
+
+    private readonly struct TwoVectors : IWidth
+    {
+        public static int Vectors => 2;
+    }
+
+    private readonly struct ThreeVectors : IWidth
+    {
+        public static int Vectors => 3;
+    }
+
+    private static void Run8<TSimd, TVector, TWidth, TAhead>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, TAhead ahead)
+        where TSimd : struct, ISimd<TVector> where TVector : struct where TWidth : struct, IWidth where TAhead : struct, IAhead
     {
         TVector c00 = TSimd.Zero, c01 = TSimd.Zero, c02 = TSimd.Zero;
         TVector c10 = TSimd.Zero, c11 = TSimd.Zero, c12 = TSimd.Zero;
@@ -81,23 +107,40 @@ public static unsafe class MicroKernel
         TVector c70 = TSimd.Zero, c71 = TSimd.Zero, c72 = TSimd.Zero;
         for (; k > 0; k--)
         {
-            TVector b0 = TSimd.Load(b), b1 = TSimd.Load(b + TSimd.Count), b2 = TSimd.Load(b + 2 * TSimd.Count);
+            TVector b0 = TSimd.Load(b);
+            TVector b1 = TWidth.Vectors > 1 ? TSimd.Load(b + TSimd.Count) : default, b2 = TWidth.Vectors > 2 ? TSimd.Load(b + 2 * TSimd.Count) : default;
             TVector a0 = TSimd.Broadcast(a[0]);
-            c00 = TSimd.MultiplyAdd(a0, b0, c00); c01 = TSimd.MultiplyAdd(a0, b1, c01); c02 = TSimd.MultiplyAdd(a0, b2, c02);
+            c00 = TSimd.MultiplyAdd(a0, b0, c00);
+            if (TWidth.Vectors > 1) c01 = TSimd.MultiplyAdd(a0, b1, c01);
+            if (TWidth.Vectors > 2) c02 = TSimd.MultiplyAdd(a0, b2, c02);
             TVector a1 = TSimd.Broadcast(a[1]);
-            c10 = TSimd.MultiplyAdd(a1, b0, c10); c11 = TSimd.MultiplyAdd(a1, b1, c11); c12 = TSimd.MultiplyAdd(a1, b2, c12);
+            c10 = TSimd.MultiplyAdd(a1, b0, c10);
+            if (TWidth.Vectors > 1) c11 = TSimd.MultiplyAdd(a1, b1, c11);
+            if (TWidth.Vectors > 2) c12 = TSimd.MultiplyAdd(a1, b2, c12);
             TVector a2 = TSimd.Broadcast(a[2]);
-            c20 = TSimd.MultiplyAdd(a2, b0, c20); c21 = TSimd.MultiplyAdd(a2, b1, c21); c22 = TSimd.MultiplyAdd(a2, b2, c22);
+            c20 = TSimd.MultiplyAdd(a2, b0, c20);
+            if (TWidth.Vectors > 1) c21 = TSimd.MultiplyAdd(a2, b1, c21);
+            if (TWidth.Vectors > 2) c22 = TSimd.MultiplyAdd(a2, b2, c22);
             TVector a3 = TSimd.Broadcast(a[3]);
-            c30 = TSimd.MultiplyAdd(a3, b0, c30); c31 = TSimd.MultiplyAdd(a3, b1, c31); c32 = TSimd.MultiplyAdd(a3, b2, c32);
+            c30 = TSimd.MultiplyAdd(a3, b0, c30);
+            if (TWidth.Vectors > 1) c31 = TSimd.MultiplyAdd(a3, b1, c31);
+            if (TWidth.Vectors > 2) c32 = TSimd.MultiplyAdd(a3, b2, c32);
             TVector a4 = TSimd.Broadcast(a[4]);
-            c40 = TSimd.MultiplyAdd(a4, b0, c40); c41 = TSimd.MultiplyAdd(a4, b1, c41); c42 = TSimd.MultiplyAdd(a4, b2, c42);
+            c40 = TSimd.MultiplyAdd(a4, b0, c40);
+            if (TWidth.Vectors > 1) c41 = TSimd.MultiplyAdd(a4, b1, c41);
+            if (TWidth.Vectors > 2) c42 = TSimd.MultiplyAdd(a4, b2, c42);
             TVector a5 = TSimd.Broadcast(a[5]);
-            c50 = TSimd.MultiplyAdd(a5, b0, c50); c51 = TSimd.MultiplyAdd(a5, b1, c51); c52 = TSimd.MultiplyAdd(a5, b2, c52);
+            c50 = TSimd.MultiplyAdd(a5, b0, c50);
+            if (TWidth.Vectors > 1) c51 = TSimd.MultiplyAdd(a5, b1, c51);
+            if (TWidth.Vectors > 2) c52 = TSimd.MultiplyAdd(a5, b2, c52);
             TVector a6 = TSimd.Broadcast(a[6]);
-            c60 = TSimd.MultiplyAdd(a6, b0, c60); c61 = TSimd.MultiplyAdd(a6, b1, c61); c62 = TSimd.MultiplyAdd(a6, b2, c62);
+            c60 = TSimd.MultiplyAdd(a6, b0, c60);
+            if (TWidth.Vectors > 1) c61 = TSimd.MultiplyAdd(a6, b1, c61);
+            if (TWidth.Vectors > 2) c62 = TSimd.MultiplyAdd(a6, b2, c62);
             TVector a7 = TSimd.Broadcast(a[7]);
-            c70 = TSimd.MultiplyAdd(a7, b0, c70); c71 = TSimd.MultiplyAdd(a7, b1, c71); c72 = TSimd.MultiplyAdd(a7, b2, c72);
+            c70 = TSimd.MultiplyAdd(a7, b0, c70);
+            if (TWidth.Vectors > 1) c71 = TSimd.MultiplyAdd(a7, b1, c71);
+            if (TWidth.Vectors > 2) c72 = TSimd.MultiplyAdd(a7, b2, c72);
             a += 8;
             b += 3 * TSimd.Count;
             ahead.Fetch();
@@ -105,24 +148,24 @@ public static unsafe class MicroKernel
 
         if (accumulate)
         {
-            AddRow<TSimd, TVector>(tile, ref c00, ref c01, ref c02);
-            AddRow<TSimd, TVector>(tile + tileStride, ref c10, ref c11, ref c12);
-            AddRow<TSimd, TVector>(tile + 2 * tileStride, ref c20, ref c21, ref c22);
-            AddRow<TSimd, TVector>(tile + 3 * tileStride, ref c30, ref c31, ref c32);
-            AddRow<TSimd, TVector>(tile + 4 * tileStride, ref c40, ref c41, ref c42);
-            AddRow<TSimd, TVector>(tile + 5 * tileStride, ref c50, ref c51, ref c52);
-            AddRow<TSimd, TVector>(tile + 6 * tileStride, ref c60, ref c61, ref c62);
-            AddRow<TSimd, TVector>(tile + 7 * tileStride, ref c70, ref c71, ref c72);
+            AddRow<TSimd, TVector, TWidth>(tile, ref c00, ref c01, ref c02);
+            AddRow<TSimd, TVector, TWidth>(tile + tileStride, ref c10, ref c11, ref c12);
+            AddRow<TSimd, TVector, TWidth>(tile + 2 * tileStride, ref c20, ref c21, ref c22);
+            AddRow<TSimd, TVector, TWidth>(tile + 3 * tileStride, ref c30, ref c31, ref c32);
+            AddRow<TSimd, TVector, TWidth>(tile + 4 * tileStride, ref c40, ref c41, ref c42);
+            AddRow<TSimd, TVector, TWidth>(tile + 5 * tileStride, ref c50, ref c51, ref c52);
+            AddRow<TSimd, TVector, TWidth>(tile + 6 * tileStride, ref c60, ref c61, ref c62);
+            AddRow<TSimd, TVector, TWidth>(tile + 7 * tileStride, ref c70, ref c71, ref c72);
         }
 
-        StoreRow<TSimd, TVector>(tile, c00, c01, c02);
-        StoreRow<TSimd, TVector>(tile + tileStride, c10, c11, c12);
-        StoreRow<TSimd, TVector>(tile + 2 * tileStride, c20, c21, c22);
-        StoreRow<TSimd, TVector>(tile + 3 * tileStride, c30, c31, c32);
-        StoreRow<TSimd, TVector>(tile + 4 * tileStride, c40, c41, c42);
-        StoreRow<TSimd, TVector>(tile + 5 * tileStride, c50, c51, c52);
-        StoreRow<TSimd, TVector>(tile + 6 * tileStride, c60, c61, c62);
-        StoreRow<TSimd, TVector>(tile + 7 * tileStride, c70, c71, c72);
+        StoreRow<TSimd, TVector, TWidth>(tile, c00, c01, c02);
+        StoreRow<TSimd, TVector, TWidth>(tile + tileStride, c10, c11, c12);
+        StoreRow<TSimd, TVector, TWidth>(tile + 2 * tileStride, c20, c21, c22);
+        StoreRow<TSimd, TVector, TWidth>(tile + 3 * tileStride, c30, c31, c32);
+        StoreRow<TSimd, TVector, TWidth>(tile + 4 * tileStride, c40, c41, c42);
+        StoreRow<TSimd, TVector, TWidth>(tile + 5 * tileStride, c50, c51, c52);
+        StoreRow<TSimd, TVector, TWidth>(tile + 6 * tileStride, c60, c61, c62);
+        StoreRow<TSimd, TVector, TWidth>(tile + 7 * tileStride, c70, c71, c72);
     }
 
     private static void Run6x2<TSimd, TVector, TAhead>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, TAhead ahead)
@@ -206,16 +249,16 @@ public static unsafe class MicroKernel
 
         if (accumulate)
         {
-            AddRow<TSimd, TVector>(tile, ref c00, ref c01, ref c02);
-            AddRow<TSimd, TVector>(tile + tileStride, ref c10, ref c11, ref c12);
-            AddRow<TSimd, TVector>(tile + 2 * tileStride, ref c20, ref c21, ref c22);
-            AddRow<TSimd, TVector>(tile + 3 * tileStride, ref c30, ref c31, ref c32);
+            AddRow<TSimd, TVector, ThreeVectors>(tile, ref c00, ref c01, ref c02);
+            AddRow<TSimd, TVector, ThreeVectors>(tile + tileStride, ref c10, ref c11, ref c12);
+            AddRow<TSimd, TVector, ThreeVectors>(tile + 2 * tileStride, ref c20, ref c21, ref c22);
+            AddRow<TSimd, TVector, ThreeVectors>(tile + 3 * tileStride, ref c30, ref c31, ref c32);
         }
 
-        StoreRow<TSimd, TVector>(tile, c00, c01, c02);
-        StoreRow<TSimd, TVector>(tile + tileStride, c10, c11, c12);
-        StoreRow<TSimd, TVector>(tile + 2 * tileStride, c20, c21, c22);
-        StoreRow<TSimd, TVector>(tile + 3 * tileStride, c30, c31, c32);
+        StoreRow<TSimd, TVector, ThreeVectors>(tile, c00, c01, c02);
+        StoreRow<TSimd, TVector, ThreeVectors>(tile + tileStride, c10, c11, c12);
+        StoreRow<TSimd, TVector, ThreeVectors>(tile + 2 * tileStride, c20, c21, c22);
+        StoreRow<TSimd, TVector, ThreeVectors>(tile + 3 * tileStride, c30, c31, c32);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -234,12 +277,12 @@ public static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddRow<TSimd, TVector>(float* row, ref TVector c0, ref TVector c1, ref TVector c2)
-        where TSimd : struct, ISimd<TVector> where TVector : struct
+    private static void AddRow<TSimd, TVector, TWidth>(float* row, ref TVector c0, ref TVector c1, ref TVector c2)
+        where TSimd : struct, ISimd<TVector> where TVector : struct where TWidth : struct, IWidth
     {
         c0 = TSimd.Add(c0, TSimd.Load(row));
-        c1 = TSimd.Add(c1, TSimd.Load(row + TSimd.Count));
-        c2 = TSimd.Add(c2, TSimd.Load(row + 2 * TSimd.Count));
+        if (TWidth.Vectors > 1) c1 = TSimd.Add(c1, TSimd.Load(row + TSimd.Count));
+        if (TWidth.Vectors > 2) c2 = TSimd.Add(c2, TSimd.Load(row + 2 * TSimd.Count));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -251,12 +294,12 @@ public static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreRow<TSimd, TVector>(float* row, TVector c0, TVector c1, TVector c2)
-        where TSimd : struct, ISimd<TVector> where TVector : struct
+    private static void StoreRow<TSimd, TVector, TWidth>(float* row, TVector c0, TVector c1, TVector c2)
+        where TSimd : struct, ISimd<TVector> where TVector : struct where TWidth : struct, IWidth
     {
         TSimd.Store(row, c0);
-        TSimd.Store(row + TSimd.Count, c1);
-        TSimd.Store(row + 2 * TSimd.Count, c2);
+        if (TWidth.Vectors > 1) TSimd.Store(row + TSimd.Count, c1);
+        if (TWidth.Vectors > 2) TSimd.Store(row + 2 * TSimd.Count, c2);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

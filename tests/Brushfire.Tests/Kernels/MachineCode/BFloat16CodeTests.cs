@@ -9,7 +9,7 @@ namespace Brushfire.Tests.Kernels;
 
 public sealed unsafe class BFloat16CodeTests
 {
-    private static readonly byte[] s_tile = BFloat16Code.Tile(), s_packRows = BFloat16Code.PackRows();
+    private static readonly byte[] s_tile = BFloat16Code.Tile(3), s_packRows = BFloat16Code.PackRows();
 
     [Theory]
     [InlineData("Tile.asm")]
@@ -21,13 +21,17 @@ public sealed unsafe class BFloat16CodeTests
     }
 
     [Theory]
-    [InlineData(0, false)]
-    [InlineData(0, true)]
-    [InlineData(1, false)]
-    [InlineData(33, true)]
-    [InlineData(192, false)]
-    public void A_tile_is_the_product_of_its_panels(int pairs, bool accumulate) =>
-        CheckTile(pairs, accumulate, (a, b, tile, stride) => InterpretedKernels.Multiply(pairs, (byte*)a, (byte*)b, tile, stride, accumulate));
+    [InlineData(0, 48, false)]
+    [InlineData(0, 48, true)]
+    [InlineData(1, 33, false)]
+    [InlineData(33, 48, true)]
+    [InlineData(192, 48, false)]
+    [InlineData(5, 32, true)]
+    [InlineData(8, 17, false)]
+    [InlineData(5, 16, false)]
+    [InlineData(8, 1, true)]
+    public void A_tile_is_the_product_of_its_panels(int pairs, int columns, bool accumulate) =>
+        CheckTile(pairs, columns, accumulate, (a, b, tile, stride) => InterpretedKernels.Multiply(pairs, (byte*)a, (byte*)b, tile, stride, accumulate, columns, (byte*)b, 64));
 
     [Theory]
     [InlineData(0)]
@@ -36,14 +40,16 @@ public sealed unsafe class BFloat16CodeTests
     public void Rows_become_pairs(int fours) => CheckRows(fours, (rows, pairs) => InterpretedKernels.PackRows(fours, rows, pairs));
 
     [Theory]
-    [InlineData(0, false)]
-    [InlineData(1, true)]
-    [InlineData(192, false)]
-    [InlineData(193, true)]
-    public void The_processor_runs_the_same_code(int pairs, bool accumulate)
+    [InlineData(0, 48, false)]
+    [InlineData(1, 48, true)]
+    [InlineData(192, 48, false)]
+    [InlineData(193, 48, true)]
+    [InlineData(192, 32, true)]
+    [InlineData(193, 16, false)]
+    public void The_processor_runs_the_same_code(int pairs, int columns, bool accumulate)
     {
         if (!BFloat16Kernels.IsNative) Assert.Skip($"bfloat16 here: {BFloat16Kernels.Reason}.");
-        CheckTile(pairs, accumulate, (a, b, tile, stride) => BFloat16Kernels.Native.Multiply(pairs, (byte*)a, (byte*)b, tile, stride, accumulate));
+        CheckTile(pairs, columns, accumulate, (a, b, tile, stride) => BFloat16Kernels.Native.Multiply(pairs, (byte*)a, (byte*)b, tile, stride, accumulate, columns, null, 64));
         CheckRows(pairs / 2, (rows, packed) => BFloat16Kernels.Native.PackRows(pairs / 2, rows, packed));
     }
 
@@ -54,7 +60,8 @@ public sealed unsafe class BFloat16CodeTests
 
     private delegate void RowsCode(float* rows, uint* pairs);
 
-    private static void CheckTile(int pairs, bool accumulate, TileCode run)
+    // Columns of vectors beyond the wanted ones stay as they are.
+    private static void CheckTile(int pairs, int columns, bool accumulate, TileCode run)
     {
         const int Rows = BFloat16Code.Rows, Columns = BFloat16Code.Columns, Stride = Columns + 5;
         using var a = new Guarded(pairs * Rows, 1);
@@ -65,7 +72,7 @@ public sealed unsafe class BFloat16CodeTests
         float[] expected = [.. tile.Span];
         for (int r = 0; r < Rows; r++)
         {
-            for (int c = 0; c < Columns; c++)
+            for (int c = 0; c < Blocks.RoundUp(columns, 16); c++)
             {
                 double sum = accumulate ? expected[r * Stride + c] : 0;
                 for (int k = 0; k < 2 * pairs; k++) sum += (double)Half(a, k / 2 * Rows + r, k % 2) * Half(b, k / 2 * Columns + c, k % 2);

@@ -32,13 +32,21 @@ public sealed unsafe class CodeInterpreter
     /// <summary>Memory that the code may read, or write.</summary>
     public void Allow(void* start, nint bytes, bool writable = false) => _memory.Add(((ulong)start, (ulong)bytes, writable));
 
-    /// <summary>Calls the code with up to six whole or pointer arguments.</summary>
+    /// <summary>Calls the code with whole or pointer arguments: six in registers, the others on the stack.</summary>
     public void Call(params ReadOnlySpan<long> arguments)
     {
         Register[] order = [Register.RDI, Register.RSI, Register.RDX, Register.RCX, Register.R8, Register.R9];
         for (int i = 0; i < _registers.Length; i++) _registers[i] = 0xBAD0_0000_0000_0000 + (ulong)i;
         foreach (uint[] vector in _vectors) Array.Fill(vector, 0x7FC0BADu);
-        for (int i = 0; i < arguments.Length; i++) _registers[Number(order[i])] = (ulong)arguments[i];
+        ulong* stack = stackalloc ulong[1 + arguments.Length];
+        Allow(stack, (1 + arguments.Length) * sizeof(ulong));
+        _registers[Number(Register.RSP)] = (ulong)stack;
+        for (int i = 0; i < arguments.Length; i++)
+        {
+            if (i < order.Length) _registers[Number(order[i])] = (ulong)arguments[i];
+            else stack[1 + i - order.Length] = (ulong)arguments[i];
+        }
+
         bool cleared = false;
         for (ulong ip = 0; ;)
         {
@@ -48,8 +56,9 @@ public sealed unsafe class CodeInterpreter
             {
                 case Mnemonic.Ret:
                     Assert.True(cleared, "the code returns with upper halves of vectors in use");
-                    foreach (Register kept in (Register[])[Register.RBX, Register.RBP, Register.RSP, Register.R12, Register.R13, Register.R14, Register.R15])
+                    foreach (Register kept in (Register[])[Register.RBX, Register.RBP, Register.R12, Register.R13, Register.R14, Register.R15])
                         Assert.Equal(0xBAD0_0000_0000_0000 + (ulong)Number(kept), _registers[Number(kept)]);
+                    Assert.Equal((ulong)stack, _registers[Number(Register.RSP)]);
                     return;
                 case Mnemonic.Vzeroupper: cleared = true; break;
                 case Mnemonic.Je: if (_compared == 0) ip = instruction.NearBranchTarget; break;
@@ -72,6 +81,7 @@ public sealed unsafe class CodeInterpreter
             case Mnemonic.Add: Set(instruction, General(instruction, 0) + General(instruction, 1)); break;
             case Mnemonic.Dec: Set(instruction, General(instruction, 0) - 1); break;
             case Mnemonic.Mov: _registers[Number(instruction.Op0Register)] = General(instruction, 1); break;
+            case Mnemonic.Prefetcht1: break; // a hint, which may name any address
             case Mnemonic.Vpxord: Lanewise(instruction, (a, b) => a ^ b); break;
             case Mnemonic.Vaddps: Lanewise(instruction, (a, b) => Bits(Value(a) + Value(b))); break;
             case Mnemonic.Vmovups:
@@ -148,8 +158,16 @@ public sealed unsafe class CodeInterpreter
     {
         OpKind.Register => _registers[Number(instruction.GetOpRegister(operand))],
         OpKind.Immediate8to64 or OpKind.Immediate32to64 => instruction.GetImmediate(operand),
+        OpKind.Memory => Whole(Address(instruction)),
         var kind => throw new NotSupportedException($"{instruction}: {kind}"),
     };
+
+    private ulong Whole(ulong address)
+    {
+        uint[] halves = new uint[2];
+        Read(address, halves);
+        return halves[0] | (ulong)halves[1] << 32;
+    }
 
     private void Set(in Instruction instruction, ulong value)
     {

@@ -21,6 +21,34 @@ public sealed unsafe class MicroKernelTests
         Check<Simd128, Vector128<float>>(k, accumulate);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(16)]
+    [InlineData(17)]
+    [InlineData(32)]
+    [InlineData(33)]
+    public void The_first_columns_of_a_tile_are_the_same_as_of_a_whole_one(int columns)
+    {
+        CheckColumns<Simd512, Vector512<float>>(columns);
+        CheckColumns<Simd256, Vector256<float>>(columns);
+    }
+
+    private static void CheckColumns<TSimd, TVector>(int columns) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        const int K = 21;
+        int rows = Tiling.Rows<TSimd, TVector>(), stride = Tiling.Columns<TSimd, TVector>();
+        columns = Math.Min(columns, stride);
+        var random = new Random(columns);
+        float[] a = Numbers(random, K * rows), b = Numbers(random, K * stride), whole = Numbers(random, rows * stride), part = [.. whole];
+        fixed (float* ap = a, bp = b, wholePointer = whole, partPointer = part)
+        {
+            MicroKernel.Run<TSimd, TVector>(K, ap, bp, wholePointer, stride, accumulate: true);
+            MicroKernel.Run<TSimd, TVector>(K, ap, bp, partPointer, stride, accumulate: true, columns, (byte*)ap, 1000);
+        }
+
+        for (int r = 0; r < rows; r++) Assert.Equal(whole.AsSpan(r * stride, columns), part.AsSpan(r * stride, columns));
+    }
+
     private static void Check<TSimd, TVector>(int k, bool accumulate) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         int rows = Tiling.Rows<TSimd, TVector>(), columns = Tiling.Columns<TSimd, TVector>(), stride = columns + 3;
