@@ -15,7 +15,7 @@ namespace Brushfire.Compiler;
 /// <summary>What is known of a compiled function. Calls may run side by side.</summary>
 public abstract class CompiledFunction
 {
-    private const int MostEntries = 8, MostPrograms = 128;
+    private const int MostEntries = 8, MostPrograms = 128, MostReasons = 64;
 
     private readonly Func<object?[], object?> _function;
     private readonly IReadOnlyList<string> _parameters;
@@ -39,10 +39,10 @@ public abstract class CompiledFunction
 
     public string Name { get; }
 
-    /// <summary>Why calls did not fit what was compiled before, in order; the first capture is none. Past a bound of entries such calls run the function itself.</summary>
+    /// <summary>Why calls did not fit what was compiled before, in order; the first capture is none. Past a bound of entries such calls run the function itself. The first reasons are kept, and all are logged.</summary>
     public IReadOnlyList<RecompileReason> Recompiles => Copy(_recompiles);
 
-    /// <summary>Which sizes led to a new plan for what was compiled before.</summary>
+    /// <summary>Which sizes led to a new plan for what was compiled before; the first ones, as above.</summary>
     public IReadOnlyList<RecompileReason> NewPlans => Copy(_newPlans);
 
     /// <summary>The places that read values while the function was captured, each once.</summary>
@@ -112,7 +112,7 @@ public abstract class CompiledFunction
         lock (_gate)
         {
             foreach (GraphBreak broken in tracer.Breaks)
-                if (!_breaks.Contains(broken)) Note(_breaks, broken, "capture");
+                if (!_breaks.Contains(broken)) Note(_breaks, broken, int.MaxValue, "capture");
 
             // Meanwhile, a call beside this one may have made the entry, or read another value of a setting for it.
             if (entry is null || entry.Guards.Misses(parts).Any()) entry = _entries.Find(candidate => !candidate.Guards.Misses(parts).Any());
@@ -155,9 +155,9 @@ public abstract class CompiledFunction
         return place;
     }
 
-    private static void Note<T>(List<T> list, T item, string channel = "guards") where T : notnull
+    private static void Note<T>(List<T> list, T item, int most = MostReasons, string channel = "guards") where T : notnull
     {
-        list.Add(item);
+        if (list.Count < most) list.Add(item);
         CompilerLog.Write(channel, () => item.ToString()!);
     }
 

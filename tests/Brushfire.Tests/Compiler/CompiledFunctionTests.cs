@@ -90,6 +90,16 @@ public sealed class CompiledFunctionTests
     }
 
     [Fact]
+    public void Reasons_are_bounded_however_many_calls_miss()
+    {
+        using var scope = new TensorScope();
+        CompiledFunction<Func<Tensor, int, Tensor>> compiled = Compile((Tensor x, int n) => x + n);
+        for (int n = 0; n < 200; n++) compiled.Call(Tensor.Scalar(1), n);
+        Assert.Equal(64, compiled.Recompiles.Count);
+        Assert.Equal("1", compiled.Recompiles[0].Got);
+    }
+
+    [Fact]
     public void Floating_point_arguments_are_inputs_whatever_the_function_makes_of_them()
     {
         using var scope = new TensorScope();
