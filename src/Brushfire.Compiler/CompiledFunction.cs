@@ -1,6 +1,7 @@
 // A compiled function: the same arguments, the same results. The first call captures, compiles and runs; later ones check
 // guards and run a program, or are captured anew with a reason that names what changed.
 
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Brushfire.Compiler.Capture;
 using Brushfire.Compiler.Diagnostics;
@@ -16,6 +17,9 @@ namespace Brushfire.Compiler;
 public abstract class CompiledFunction
 {
     private const int MostEntries = 8, MostPrograms = 128, MostReasons = 64;
+
+    // Graphs that were compiled of all functions of a name: by it and this number, each has a folder of its own below that of dumps.
+    private static readonly ConcurrentDictionary<string, int> s_graphs = new(StringComparer.OrdinalIgnoreCase);
 
     private readonly Func<object?[], object?> _function;
     private readonly IReadOnlyList<string> _parameters;
@@ -134,7 +138,7 @@ public abstract class CompiledFunction
 
             // The same but for numbers that the function's own code made: those are inputs from now on.
             if (entry is not null && _programs.Keys.Any(graph.EqualsButForConstants)) entry.HostValuesVary = true;
-            (IGraphProgram program, CompileReport report) = Compilation.Run(graph, capturing, $"{Name}-{_reports.Count + 1}", _passes, CompilerSettings.Current);
+            (IGraphProgram program, CompileReport report) = Compilation.Run(graph, capturing, $"{Name}-{s_graphs.AddOrUpdate(Name, 1, (_, count) => count + 1)}", _passes, CompilerSettings.Current);
             _programs.Add(graph, program);
             lock (_gate) _reports.Add(report);
             CompilerLog.Write("capture", () => $"{Name}: a graph of {graph.Nodes.Length} nodes");
