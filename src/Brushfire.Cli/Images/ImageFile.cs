@@ -1,5 +1,4 @@
-// Picture files in and out. Reading gives upright RGB without transparency; writing goes to a temporary file beside the
-// target that is moved into place when it is whole, so that a picture is there complete or not at all.
+// Picture files in and out. Reading gives upright RGB without transparency; a written picture is there complete or not at all.
 
 using System.Runtime.InteropServices;
 using Brushfire.Diffusion.Imaging;
@@ -71,7 +70,7 @@ internal static class ImageFile
             throw new BrushfireException($"{path}: {exception.Message}", exception);
         }
 
-        WriteAtomically(path, file, cancellation);
+        WholeFile.Write(path, file, cancellation);
     }
 
     private static byte[] Encode(RgbImage image, ImageFormat format, string? parameters)
@@ -102,28 +101,6 @@ internal static class ImageFile
             ImageFormat.Jpeg => JpegMetadata.InsertExif(file, ExifComment.Write(parameters)),
             ImageFormat.WebP => WebPMetadata.AppendExif(file, ExifComment.Write(parameters), image.Width, image.Height),
         };
-    }
-
-    private static void WriteAtomically(string path, byte[] file, CancellationToken cancellation)
-    {
-        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        if (!Directory.Exists(folder)) throw new BrushfireException($"{path}: cannot be written. There is no folder {folder}.");
-        string temporary = Path.Combine(folder, $".{Path.GetRandomFileName()}.tmp");
-        try
-        {
-            cancellation.ThrowIfCancellationRequested();
-            using (FileStream stream = new(temporary, FileMode.CreateNew, FileAccess.Write)) stream.Write(file);
-            cancellation.ThrowIfCancellationRequested();
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new BrushfireException($"{path}: cannot be written. {exception.Message}", exception);
-        }
-        finally
-        {
-            File.Delete(temporary); // after a successful move there is nothing under this name, and nothing happens
-        }
     }
 
     private static byte[] ReadBytes(string path)
