@@ -92,7 +92,18 @@ internal sealed class GenerateCommand : ProgramCommand
         values.SetThreads(_threads);
         string output = values[_output] ?? DefaultName(values, settings.Prompts);
         values.Add(OutputNames.Problems(output));
+        if (ImageFormats.OfPath(output) == ImageFormat.WebP)
+        {
+            CheckWebP(values, _width, settings.Request.PixelWidth);
+            CheckWebP(values, _height, settings.Request.PixelHeight);
+        }
+
         return settings with { Output = output };
+    }
+
+    private static void CheckWebP(OptionValues values, Option<string?> option, int? pixels)
+    {
+        if (pixels > ImageFile.LargestWebPSide) values.Add($"{option.Name} is '{pixels}', but WebP takes at most {ImageFile.LargestWebPSide} pixels a side; write PNG or JPEG, or a smaller picture");
     }
 
     private string[] ReadPrompts(OptionValues values)

@@ -12,6 +12,9 @@ internal static class ImageFile
     private const int LargestSide = 16_384, LargestPixels = 64 << 20, LargestFile = 512 << 20;
     private const int Quality = 95; // of JPEG and WebP
 
+    /// <summary>The longest side that WebP has bits for, in pixels.</summary>
+    public const int LargestWebPSide = 16_383;
+
     /// <summary>Reads PNG, JPEG or WebP, told by content. Alpha is dropped (not blended) and EXIF rotation applied, as the usual pipelines do; colour profiles are ignored.</summary>
     /// <exception cref="BrushfireException">The file cannot be read, is something else, is damaged or too large.</exception>
     public static RgbImage Read(string path)
@@ -75,6 +78,8 @@ internal static class ImageFile
 
     private static byte[] Encode(RgbImage image, ImageFormat format, string? parameters)
     {
+        if (format == ImageFormat.WebP && Math.Max(image.Width, image.Height) > LargestWebPSide)
+            throw new InvalidDataException($"a picture of {image.Width}x{image.Height} cannot be written as WebP, which takes at most {LargestWebPSide} pixels a side.");
         using SKBitmap bitmap = new(new SKImageInfo(image.Width, image.Height, SKColorType.Rgba8888, SKAlphaType.Opaque));
         Span<byte> pixels = bitmap.GetPixelSpan();
         for (int from = 0, to = 0; from < image.Pixels.Length; from += 3, to += 4)

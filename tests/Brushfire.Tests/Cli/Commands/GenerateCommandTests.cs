@@ -37,6 +37,14 @@ public sealed class GenerateCommandTests : IDisposable
     }
 
     [Fact]
+    public void A_picture_too_large_for_its_format_is_refused_before_it_is_drawn()
+    {
+        ProgramRun run = ProgramRun.Of("generate", "a fox", "--width", "64", "--height", "16384", "-o", _folder["fox.webp"]);
+        Assert.Equal(CommandLine.Usage, run.ExitCode);
+        Assert.Equal("brushfire: --height is '16384', but WebP takes at most 16383 pixels a side; write PNG or JPEG, or a smaller picture", Assert.Single(run.Lines));
+    }
+
+    [Fact]
     public void The_same_request_gives_the_same_bytes_with_any_number_of_threads()
     {
         foreach ((string name, string threads) in ((string, string)[])[("first.png", "1"), ("again.png", "1"), ("two.png", "2")])
