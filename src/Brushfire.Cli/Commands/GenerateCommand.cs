@@ -18,6 +18,9 @@ internal sealed class GenerateCommand : ProgramCommand
 {
     private const string DefaultModel = "emoji";
 
+    // A pixel of the latents; the models themselves say which multiples they can draw.
+    private const int SmallestSide = 8;
+
     private readonly Argument<string?> _prompt = new("PROMPT") { Description = "what to draw", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string?> _prompts, _output, _model, _negative, _steps, _sampler, _spacing, _guidance, _seed, _rng, _width, _height, _batch;
     private readonly Option<string?> _code, _attention, _precision, _compile, _threads;
@@ -77,15 +80,15 @@ internal sealed class GenerateCommand : ProgramCommand
             Request = request with
             {
                 NegativePrompt = values[_negative] ?? request.NegativePrompt,
-                Steps = values.Whole(_steps, int.MinValue, int.MaxValue) ?? request.Steps,
+                Steps = values.Whole(_steps, 1, NoiseScheduleSettings.MaxTimesteps) ?? request.Steps,
                 GuidanceScale = values.Number(_guidance) ?? request.GuidanceScale,
                 Sampler = values[_sampler],
                 Spacing = values[_spacing],
                 Seed = seed ?? RandomNumberGenerator.GetInt32(int.MaxValue),
                 NoiseGenerator = values[_rng] ?? request.NoiseGenerator,
-                PixelWidth = values.Whole(_width, int.MinValue, int.MaxValue),
-                PixelHeight = values.Whole(_height, int.MinValue, int.MaxValue),
-                BatchSize = values.Whole(_batch, int.MinValue, int.MaxValue) ?? request.BatchSize,
+                PixelWidth = values.Whole(_width, SmallestSide, GenerationRequest.MaxPixels),
+                PixelHeight = values.Whole(_height, SmallestSide, GenerationRequest.MaxPixels),
+                BatchSize = values.Whole(_batch, 1, GenerationRequest.MaxBatchSize) ?? request.BatchSize,
                 Precision = values.ReadPrecision(_precision),
             },
         };
