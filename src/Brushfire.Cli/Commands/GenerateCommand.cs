@@ -57,7 +57,6 @@ internal sealed class GenerateCommand : ProgramCommand
         DiffusionPipeline pipeline = Open(values, settings);
         values.ThrowIfWrong();
 
-        if (settings.SeedIsRandom) terminal.Talk.WriteLine($"seed {settings.Request.Seed}");
         var run = new GenerateRun(pipeline, settings, terminal, cancellation);
         using (settings.Attention is { } backend ? AttentionBackends.Allow(backend) : null)
             run.DrawAll();
@@ -71,7 +70,7 @@ internal sealed class GenerateCommand : ProgramCommand
         long? seed = values.Whole(_seed, 0, long.MaxValue);
         var settings = new GenerateSettings
         {
-            Model = values[_model] ?? DefaultModel,
+            Model = values.Model(_model, DefaultModel),
             Prompts = ReadPrompts(values),
             Code = values.ReadCode(_code),
             Compile = values.ReadCompile(_compile),
@@ -155,6 +154,7 @@ internal sealed class GenerateCommand : ProgramCommand
     // Whether the model is there and can serve the request belongs to the problems that are told together.
     private static DiffusionPipeline Open(OptionValues values, GenerateSettings settings)
     {
+        if (settings.Model.Length == 0) values.ThrowIfWrong();
         try
         {
             DiffusionPipeline pipeline = DiffusionPipeline.Open(settings.Model, settings.Code, settings.Compile);

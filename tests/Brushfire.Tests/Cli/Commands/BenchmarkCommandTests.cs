@@ -105,8 +105,12 @@ public sealed class BenchmarkCommandTests
     }
 
     [Fact]
-    public void A_filter_without_a_match_is_told() =>
-        Assert.Contains("'no such kernel'", Assert.Single(ProgramRun.Of("benchmark", "kernels", "--filter", "no such kernel").Lines));
+    public void A_filter_without_a_match_is_told()
+    {
+        ProgramRun run = ProgramRun.Of("benchmark", "kernels", "--filter", "no such kernel");
+        Assert.Equal(CommandLine.Usage, run.ExitCode);
+        Assert.Contains("'no such kernel'", Assert.Single(run.Lines));
+    }
 
     [Fact]
     public void A_report_replaces_its_file_whole()

@@ -59,6 +59,23 @@ public sealed class GenerateCommandTests : IDisposable
     }
 
     [Fact]
+    public void Files_of_a_model_that_are_damaged_are_told_before_the_seed()
+    {
+        string model = _folder["model"];
+        foreach (string path in Directory.GetFiles(ShippedModel.Folder, "*", SearchOption.AllDirectories))
+        {
+            string copy = Path.Combine(model, Path.GetRelativePath(ShippedModel.Folder, path));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(path, copy);
+        }
+
+        File.WriteAllText(Path.Combine(model, "vae", "diffusion_pytorch_model.safetensors"), "damaged");
+        ProgramRun run = ProgramRun.Of("generate", "a fox", "--model", model, "-o", _folder["fox.png"]);
+        Assert.Equal(CommandLine.Failure, run.ExitCode);
+        Assert.Contains("vae", Assert.Single(run.Lines), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_same_request_gives_the_same_bytes_with_any_number_of_threads()
     {
         foreach ((string name, string threads) in ((string, string)[])[("first.png", "1"), ("again.png", "1"), ("two.png", "2")])
