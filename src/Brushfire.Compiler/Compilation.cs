@@ -33,9 +33,7 @@ internal sealed class Compilation
     /// <param name="settings">What to verify, write, skip and replace.</param>
     public static (IGraphProgram Program, CompileReport Report) Run(Graph captured, TimeSpan capturing, string folder, IReadOnlyList<Pass> passes, CompilerSettings settings)
     {
-        string[] known = [.. passes.Select(pass => pass.Name), Hoisting];
-        string[] unknown = [.. settings.Skip.Except(known, StringComparer.Ordinal)];
-        if (unknown.Length > 0) throw new BrushfireException($"{Knobs.Skip.Name} names {string.Join(", ", unknown)}, which the compiler does not have; there are {string.Join(", ", known)}.");
+        CheckSkipped(passes, settings);
         var compilation = new Compilation(captured, folder, settings);
         Graph graph = compilation.Replaced("00-captured", captured, captured);
         if (settings.Verify) GraphVerifier.Verify(graph, "the capture");
@@ -47,6 +45,14 @@ internal sealed class Compilation
             : new HoistingProgram(graph, part => compilation.Compile(part, report));
         compilation.Write("report.md", report.ToString);
         return (program, report);
+    }
+
+    /// <exception cref="BrushfireException">A pass to skip is none.</exception>
+    public static void CheckSkipped(IReadOnlyList<Pass> passes, CompilerSettings settings)
+    {
+        string[] known = [.. passes.Select(pass => pass.Name), Hoisting];
+        string[] unknown = [.. settings.Skip.Except(known, StringComparer.Ordinal)];
+        if (unknown.Length > 0) throw new BrushfireException($"{Knobs.Skip.Name} names {string.Join(", ", unknown)}, which the compiler does not have; there are {string.Join(", ", known)}.");
     }
 
     // Schedule, memory plan and kernels of a graph, or of a part of it that is hoisted later.

@@ -1,6 +1,7 @@
 // A compiled function: the same arguments, the same results. The first call captures, compiles and runs; later ones check
 // guards and run a program, or are captured anew with a reason that names what changed.
 
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Brushfire.Compiler.Capture;
 using Brushfire.Compiler.Diagnostics;
@@ -15,7 +16,10 @@ namespace Brushfire.Compiler;
 /// <summary>What is known of a compiled function. Calls may run side by side.</summary>
 public abstract class CompiledFunction
 {
-    private const int MostEntries = 8, MostPrograms = 128;
+    private const int MostEntries = 8, MostPrograms = 128, MostReasons = 64;
+
+    // Graphs that were compiled of all functions of a name: by it and this number, each has a folder of its own below that of dumps.
+    private static readonly ConcurrentDictionary<string, int> s_graphs = new(StringComparer.OrdinalIgnoreCase);
 
     private readonly Func<object?[], object?> _function;
     private readonly IReadOnlyList<string> _parameters;
@@ -39,10 +43,10 @@ public abstract class CompiledFunction
 
     public string Name { get; }
 
-    /// <summary>Why calls did not fit what was compiled before, in order; the first capture is none. Past a bound of entries such calls run the function itself.</summary>
+    /// <summary>Why calls did not fit what was compiled before, in order; the first capture is none. Past a bound of entries such calls run the function itself. The first reasons are kept, and all are logged.</summary>
     public IReadOnlyList<RecompileReason> Recompiles => Copy(_recompiles);
 
-    /// <summary>Which sizes led to a new plan for what was compiled before.</summary>
+    /// <summary>Which sizes led to a new plan for what was compiled before; the first ones, as above.</summary>
     public IReadOnlyList<RecompileReason> NewPlans => Copy(_newPlans);
 
     /// <summary>The places that read values while the function was captured, each once.</summary>
@@ -112,7 +116,7 @@ public abstract class CompiledFunction
         lock (_gate)
         {
             foreach (GraphBreak broken in tracer.Breaks)
-                if (!_breaks.Contains(broken)) Note(_breaks, broken, "capture");
+                if (!_breaks.Contains(broken)) Note(_breaks, broken, int.MaxValue, "capture");
 
             // Meanwhile, a call beside this one may have made the entry, or read another value of a setting for it.
             if (entry is null || entry.Guards.Misses(parts).Any()) entry = _entries.Find(candidate => !candidate.Guards.Misses(parts).Any());
@@ -134,7 +138,7 @@ public abstract class CompiledFunction
 
             // The same but for numbers that the function's own code made: those are inputs from now on.
             if (entry is not null && _programs.Keys.Any(graph.EqualsButForConstants)) entry.HostValuesVary = true;
-            (IGraphProgram program, CompileReport report) = Compilation.Run(graph, capturing, $"{Name}-{_reports.Count + 1}", _passes, CompilerSettings.Current);
+            (IGraphProgram program, CompileReport report) = Compilation.Run(graph, capturing, $"{Name}-{s_graphs.AddOrUpdate(Name, 1, (_, count) => count + 1)}", _passes, CompilerSettings.Current);
             _programs.Add(graph, program);
             lock (_gate) _reports.Add(report);
             CompilerLog.Write("capture", () => $"{Name}: a graph of {graph.Nodes.Length} nodes");
@@ -155,9 +159,9 @@ public abstract class CompiledFunction
         return place;
     }
 
-    private static void Note<T>(List<T> list, T item, string channel = "guards") where T : notnull
+    private static void Note<T>(List<T> list, T item, int most = MostReasons, string channel = "guards") where T : notnull
     {
-        list.Add(item);
+        if (list.Count < most) list.Add(item);
         CompilerLog.Write(channel, () => item.ToString()!);
     }
 

@@ -2,6 +2,7 @@
 
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using Brushfire.Compiler.Diagnostics;
 using Brushfire.Compiler.Passes;
 using Brushfire.Tensors;
 
@@ -45,6 +46,10 @@ public static class Compiler
 
     public static CompiledFunction<Func<T1, T2, T3, T4, TResult>> Compile<T1, T2, T3, T4, TResult>(Func<T1, T2, T3, T4, TResult> function, bool fullGraph = false, [CallerArgumentExpression(nameof(function))] string name = "") =>
         new(NameOf(function, name), ParametersOf(function), a => function((T1)a[0]!, (T2)a[1]!, (T3)a[2]!, (T4)a[3]!), fullGraph, invoke => (a, b, c, d) => (TResult)invoke([a, b, c, d])!, Passes);
+
+    /// <summary>Reads the compiler's environment variables, which otherwise the first compile does.</summary>
+    /// <exception cref="BrushfireException">One of them has a value that it cannot have.</exception>
+    public static void CheckSettings() => Compilation.CheckSkipped(Passes, CompilerSettings.Current);
 
     // An expression is no name: x => x * 2 is "function".
     private static string NameOf(Delegate function, string expression)

@@ -25,7 +25,7 @@ public static class Knobs
     public static readonly Knob Dump = new("BRUSHFIRE_DUMP", "folder", "where the compiler writes every stage of each graph");
     public static readonly Knob Override = new("BRUSHFIRE_OVERRIDE", "folder", "edited graphs of such a folder, used instead of the computed ones");
     public static readonly Knob Skip = new("BRUSHFIRE_SKIP", "pass,…", "passes that the compiler leaves out");
-    public static readonly Knob Verify = new("BRUSHFIRE_VERIFY", "0 | 1 | 2", "verifies graphs after every pass; 2 also compares every launched kernel with its interpreted loops; 1 otherwise");
+    public static readonly Knob Verify = new("BRUSHFIRE_VERIFY", "0 | 1 | 2", "verifies graphs after every pass; 2 also compares every launched kernel with its interpreted loops and raises mistakes in generating them; 1 otherwise");
 
     /// <summary>Where the desktop keeps caches on Linux; not ours, so not in the list.</summary>
     public static readonly Knob UserCache = new("XDG_CACHE_HOME", "folder", "the user's cache folder; ~/.cache otherwise");

@@ -1,6 +1,7 @@
 // brushfire benchmark: measures the models on this machine.
 
 using System.CommandLine;
+using System.Text;
 using System.Text.Json.Nodes;
 using Brushfire.Tensors;
 
@@ -19,7 +20,7 @@ internal sealed class BenchmarkCommand : Command
     internal static void Report(Terminal terminal, IEnumerable<string> lines, JsonObject json, string? file, string? invalid)
     {
         foreach (string line in lines) terminal.Data.WriteLine(line);
-        if (file is not null) File.WriteAllText(file, Json.Print(json) + "\n");
+        if (file is not null) WholeFile.Write(file, Encoding.UTF8.GetBytes(Json.Print(json) + "\n"));
         if (invalid is not null) throw new BrushfireException($"The report is invalid: {invalid}.");
     }
 }

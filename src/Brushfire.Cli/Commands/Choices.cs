@@ -3,6 +3,7 @@
 using System.CommandLine;
 using Brushfire.Bench;
 using Brushfire.Kernels;
+using Brushfire.Models.Catalog;
 using Brushfire.Models.Layers;
 using Brushfire.Tensors;
 
@@ -26,6 +27,14 @@ internal static class Choices
     /// <summary>fp32 unless bf16 is named.</summary>
     public static DType ReadPrecision(this OptionValues values, Option<string?> option) =>
         values.Choice(option, [.. new[] { DType.Float32, DType.BFloat16 }.Select(precision => (StepReport.Name(precision), precision))]);
+
+    /// <summary>A catalogue name, folder or file of a model, as named or else this one.</summary>
+    public static string Model(this OptionValues values, Option<string?> option, string usual)
+    {
+        string model = values[option] ?? usual;
+        if (model.Length == 0) values.Add($"{option.Name} has no name; give a folder, a checkpoint, or one of {string.Join(", ", ModelSource.CatalogueNames)}");
+        return model;
+    }
 
     /// <summary>Sets the threads that kernels use, where the option is there.</summary>
     public static void SetThreads(this OptionValues values, Option<string?> option)

@@ -33,7 +33,7 @@ internal sealed class CompileBenchmarkCommand : ProgramCommand
         var defaults = new CompileBenchmarkOptions();
         CompileBenchmarkOptions options = defaults with
         {
-            Model = values[_model] ?? defaults.Model,
+            Model = values.Model(_model, defaults.Model),
             Part = values.Choice(_part, [.. Enum.GetValues<PartKind>().Select(part => (ModelPart.Name(part), part))]),
             Precision = values.ReadPrecision(_precision),
             Steps = values.Whole(_steps, 1, 1000) ?? defaults.Steps,

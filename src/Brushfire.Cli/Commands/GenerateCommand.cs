@@ -18,6 +18,9 @@ internal sealed class GenerateCommand : ProgramCommand
 {
     private const string DefaultModel = "emoji";
 
+    // A pixel of the latents; the models themselves say which multiples they can draw.
+    private const int SmallestSide = 8;
+
     private readonly Argument<string?> _prompt = new("PROMPT") { Description = "what to draw", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string?> _prompts, _output, _model, _negative, _steps, _sampler, _spacing, _guidance, _seed, _rng, _width, _height, _batch;
     private readonly Option<string?> _code, _attention, _precision, _compile, _threads;
@@ -54,7 +57,6 @@ internal sealed class GenerateCommand : ProgramCommand
         DiffusionPipeline pipeline = Open(values, settings);
         values.ThrowIfWrong();
 
-        if (settings.SeedIsRandom) terminal.Talk.WriteLine($"seed {settings.Request.Seed}");
         var run = new GenerateRun(pipeline, settings, terminal, cancellation);
         using (settings.Attention is { } backend ? AttentionBackends.Allow(backend) : null)
             run.DrawAll();
@@ -68,7 +70,7 @@ internal sealed class GenerateCommand : ProgramCommand
         long? seed = values.Whole(_seed, 0, long.MaxValue);
         var settings = new GenerateSettings
         {
-            Model = values[_model] ?? DefaultModel,
+            Model = values.Model(_model, DefaultModel),
             Prompts = ReadPrompts(values),
             Code = values.ReadCode(_code),
             Compile = values.ReadCompile(_compile),
@@ -77,22 +79,33 @@ internal sealed class GenerateCommand : ProgramCommand
             Request = request with
             {
                 NegativePrompt = values[_negative] ?? request.NegativePrompt,
-                Steps = values.Whole(_steps, int.MinValue, int.MaxValue) ?? request.Steps,
+                Steps = values.Whole(_steps, 1, NoiseScheduleSettings.MaxTimesteps) ?? request.Steps,
                 GuidanceScale = values.Number(_guidance) ?? request.GuidanceScale,
                 Sampler = values[_sampler],
                 Spacing = values[_spacing],
                 Seed = seed ?? RandomNumberGenerator.GetInt32(int.MaxValue),
                 NoiseGenerator = values[_rng] ?? request.NoiseGenerator,
-                PixelWidth = values.Whole(_width, int.MinValue, int.MaxValue),
-                PixelHeight = values.Whole(_height, int.MinValue, int.MaxValue),
-                BatchSize = values.Whole(_batch, int.MinValue, int.MaxValue) ?? request.BatchSize,
+                PixelWidth = values.Whole(_width, SmallestSide, GenerationRequest.MaxPixels),
+                PixelHeight = values.Whole(_height, SmallestSide, GenerationRequest.MaxPixels),
+                BatchSize = values.Whole(_batch, 1, GenerationRequest.MaxBatchSize) ?? request.BatchSize,
                 Precision = values.ReadPrecision(_precision),
             },
         };
         values.SetThreads(_threads);
         string output = values[_output] ?? DefaultName(values, settings.Prompts);
         values.Add(OutputNames.Problems(output));
+        if (ImageFormats.OfPath(output) == ImageFormat.WebP)
+        {
+            CheckWebP(values, _width, settings.Request.PixelWidth);
+            CheckWebP(values, _height, settings.Request.PixelHeight);
+        }
+
         return settings with { Output = output };
+    }
+
+    private static void CheckWebP(OptionValues values, Option<string?> option, int? pixels)
+    {
+        if (pixels > ImageFile.LargestWebPSide) values.Add($"{option.Name} is '{pixels}', but WebP takes at most {ImageFile.LargestWebPSide} pixels a side; write PNG or JPEG, or a smaller picture");
     }
 
     private string[] ReadPrompts(OptionValues values)
@@ -141,6 +154,7 @@ internal sealed class GenerateCommand : ProgramCommand
     // Whether the model is there and can serve the request belongs to the problems that are told together.
     private static DiffusionPipeline Open(OptionValues values, GenerateSettings settings)
     {
+        if (settings.Model.Length == 0) values.ThrowIfWrong();
         try
         {
             DiffusionPipeline pipeline = DiffusionPipeline.Open(settings.Model, settings.Code, settings.Compile);

@@ -46,7 +46,10 @@ internal sealed class GenerateRun(DiffusionPipeline pipeline, GenerateSettings s
     {
         Generation generation = pipeline.Generate(settings.Request with { Prompt = prompt }, cancellation);
         _request = generation.Request;
-        foreach (string notice in generation.Notices.Where(_told.Add)) terminal.Talk.WriteLine(notice);
+
+        // Now that the model's files have proved to be whole.
+        IEnumerable<string> notices = settings.SeedIsRandom ? generation.Notices.Prepend($"seed {_request.Seed}") : generation.Notices;
+        foreach (string notice in notices.Where(_told.Add)) terminal.Talk.WriteLine(notice);
         RgbImage[] images = [];
         terminal.ShowProgress(Title(prompt), _request.Steps, told =>
         {

@@ -27,6 +27,7 @@ internal sealed class InspectCommand : ProgramCommand
     {
         bool json = values[_json];
         string path = values[_path] ?? "";
+        if (path.Length == 0 && !values.HasProblems) values.Add($"{_path.Name} has no name; give a picture, a weight file, a model folder, or one of {string.Join(", ", ModelSource.CatalogueNames)}");
         values.ThrowIfWrong();
         JsonObject description = !File.Exists(path) ? Model(path) : IsPicture(path) ? Picture(path) : Weights(path);
         terminal.Data.WriteLine(json ? Json.Print(description) : Json.Outline(description));

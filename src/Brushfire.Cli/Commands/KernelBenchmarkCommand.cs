@@ -2,6 +2,7 @@
 
 using System.CommandLine;
 using Brushfire.Bench;
+using Brushfire.Tensors;
 using Spectre.Console;
 
 namespace Brushfire.Cli.Commands;
@@ -36,13 +37,25 @@ internal sealed class KernelBenchmarkCommand : ProgramCommand
         values.SetThreads(_threads);
         values.ThrowIfWrong();
 
-        var benchmark = new KernelBenchmark(options);
+        KernelBenchmark benchmark = Open(options);
         KernelReport? report = null;
         terminal.ShowProgress("kernels", benchmark.Cases.Count, told => report = benchmark.Run(told));
         terminal.WriteTable(Kernels(report!));
         terminal.WriteTable(Sums("group", report!.Groups));
         terminal.WriteTable(Sums("part", report.Parts));
         BenchmarkCommand.Report(terminal, report.ToLines(), report.ToJson(), file, report.Peaks.Invalid);
+    }
+
+    private static KernelBenchmark Open(KernelBenchmarkOptions options)
+    {
+        try
+        {
+            return new KernelBenchmark(options);
+        }
+        catch (BrushfireException exception)
+        {
+            throw new UsageException([exception.Message]); // the filter leaves nothing
+        }
     }
 
     private static Table Kernels(KernelReport report)

@@ -33,6 +33,7 @@ internal sealed class OptionValues
 {
     private readonly ParseResult _parsed;
     private readonly List<string> _problems;
+    private bool _knowsEnvironment;
 
     public OptionValues(ParseResult parsed)
     {
@@ -86,7 +87,16 @@ internal sealed class OptionValues
         return default;
     }
 
-    public bool HasProblems => _problems.Count > 0;
+    /// <summary>Whether something is wrong, with the environment too; to be asked once all options are read.</summary>
+    public bool HasProblems
+    {
+        get
+        {
+            if (!_knowsEnvironment) _problems.AddRange(EnvironmentCheck.Problems());
+            _knowsEnvironment = true;
+            return _problems.Count > 0;
+        }
+    }
 
     public void Add(string problem) => _problems.Add(problem);
 
@@ -95,6 +105,6 @@ internal sealed class OptionValues
     /// <exception cref="UsageException">Something was wrong.</exception>
     public void ThrowIfWrong()
     {
-        if (_problems.Count > 0) throw new UsageException(_problems);
+        if (HasProblems) throw new UsageException(_problems);
     }
 }

@@ -33,7 +33,7 @@ internal sealed class StepBenchmarkCommand : ProgramCommand
         var defaults = new StepBenchmarkOptions();
         StepBenchmarkOptions options = defaults with
         {
-            Model = values[_model] ?? defaults.Model,
+            Model = values.Model(_model, defaults.Model),
             Part = values.Choice(_part, [.. Enum.GetValues<PartKind>().Select(part => (ModelPart.Name(part), part))]),
             Code = values.ReadCode(_code),
             Precision = values.ReadPrecision(_precision),

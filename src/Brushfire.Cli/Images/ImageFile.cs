@@ -1,5 +1,4 @@
-// Picture files in and out. Reading gives upright RGB without transparency; writing goes to a temporary file beside the
-// target that is moved into place when it is whole, so that a picture is there complete or not at all.
+// Picture files in and out. Reading gives upright RGB without transparency; a written picture is there complete or not at all.
 
 using System.Runtime.InteropServices;
 using Brushfire.Diffusion.Imaging;
@@ -12,6 +11,9 @@ internal static class ImageFile
 {
     private const int LargestSide = 16_384, LargestPixels = 64 << 20, LargestFile = 512 << 20;
     private const int Quality = 95; // of JPEG and WebP
+
+    /// <summary>The longest side that WebP has bits for, in pixels.</summary>
+    public const int LargestWebPSide = 16_383;
 
     /// <summary>Reads PNG, JPEG or WebP, told by content. Alpha is dropped (not blended) and EXIF rotation applied, as the usual pipelines do; colour profiles are ignored.</summary>
     /// <exception cref="BrushfireException">The file cannot be read, is something else, is damaged or too large.</exception>
@@ -71,11 +73,13 @@ internal static class ImageFile
             throw new BrushfireException($"{path}: {exception.Message}", exception);
         }
 
-        WriteAtomically(path, file, cancellation);
+        WholeFile.Write(path, file, cancellation);
     }
 
     private static byte[] Encode(RgbImage image, ImageFormat format, string? parameters)
     {
+        if (format == ImageFormat.WebP && Math.Max(image.Width, image.Height) > LargestWebPSide)
+            throw new InvalidDataException($"a picture of {image.Width}x{image.Height} cannot be written as WebP, which takes at most {LargestWebPSide} pixels a side.");
         using SKBitmap bitmap = new(new SKImageInfo(image.Width, image.Height, SKColorType.Rgba8888, SKAlphaType.Opaque));
         Span<byte> pixels = bitmap.GetPixelSpan();
         for (int from = 0, to = 0; from < image.Pixels.Length; from += 3, to += 4)
@@ -102,28 +106,6 @@ internal static class ImageFile
             ImageFormat.Jpeg => JpegMetadata.InsertExif(file, ExifComment.Write(parameters)),
             ImageFormat.WebP => WebPMetadata.AppendExif(file, ExifComment.Write(parameters), image.Width, image.Height),
         };
-    }
-
-    private static void WriteAtomically(string path, byte[] file, CancellationToken cancellation)
-    {
-        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        if (!Directory.Exists(folder)) throw new BrushfireException($"{path}: cannot be written. There is no folder {folder}.");
-        string temporary = Path.Combine(folder, $".{Path.GetRandomFileName()}.tmp");
-        try
-        {
-            cancellation.ThrowIfCancellationRequested();
-            using (FileStream stream = new(temporary, FileMode.CreateNew, FileAccess.Write)) stream.Write(file);
-            cancellation.ThrowIfCancellationRequested();
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new BrushfireException($"{path}: cannot be written. {exception.Message}", exception);
-        }
-        finally
-        {
-            File.Delete(temporary); // after a successful move there is nothing under this name, and nothing happens
-        }
     }
 
     private static byte[] ReadBytes(string path)

@@ -14,7 +14,10 @@ namespace Brushfire.Compiler.Emission;
 internal sealed class KernelCache(string folder, long limit = KernelCache.DefaultLimit)
 {
     private const long DefaultLimit = 256L << 20;
-    private const string Extension = ".kernels";
+    private const string Extension = ".kernels", Unfinished = ".tmp";
+
+    // Nobody writes a file for so long: its process has crashed.
+    private static readonly TimeSpan s_abandoned = TimeSpan.FromHours(1);
 
     // Raised when the same sources are to give other code.
     private const int Version = 1;
@@ -75,7 +78,7 @@ internal sealed class KernelCache(string folder, long limit = KernelCache.Defaul
     private void Write(string file, byte[] image)
     {
         Directory.CreateDirectory(folder);
-        string temporary = Path.Combine(folder, $"{Guid.NewGuid():n}.tmp");
+        string temporary = Path.Combine(folder, $"{Guid.NewGuid():n}{Unfinished}");
         try
         {
             using (FileStream stream = File.Create(temporary))
@@ -97,6 +100,9 @@ internal sealed class KernelCache(string folder, long limit = KernelCache.Defaul
 
     private void Trim()
     {
+        foreach (FileInfo file in new DirectoryInfo(folder).EnumerateFiles("*" + Unfinished))
+            if (DateTime.UtcNow - file.LastWriteTimeUtc > s_abandoned) file.Delete();
+
         FileInfo[] files = [.. new DirectoryInfo(folder).EnumerateFiles("*" + Extension).OrderByDescending(file => file.LastWriteTimeUtc)];
         long bytes = 0;
         foreach (FileInfo file in files)

@@ -13,7 +13,10 @@ internal static unsafe class KernelCompiler
     private static readonly Dictionary<string, nint> s_compiled = new(StringComparer.Ordinal);
     private static readonly AssemblyLoadContext s_context = new("Brushfire kernels");
 
-    /// <summary>A function for each kernel: called with the addresses of its inputs and outputs, and its arguments.</summary>
+    /// <summary>
+    /// A function for each kernel: called with the addresses of its inputs and outputs, and its arguments. Null, with a warning, for one that is no
+    /// C#; where kernels are verified that is raised.
+    /// </summary>
     /// <param name="kernels">The texts.</param>
     /// <param name="clock">Is told when the code is there, compiled or read, and when it is loaded.</param>
     public static delegate*<void**, nint*, void>[] Compile(IReadOnlyList<Kernel> kernels, StageClock? clock = null)
@@ -23,7 +26,7 @@ internal static unsafe class KernelCompiler
             Kernel[] unknown = [.. kernels.Where(kernel => !s_compiled.ContainsKey(kernel.Source)).DistinctBy(kernel => kernel.Source, StringComparer.Ordinal)];
             if (unknown.Length > 0) Load(unknown, clock);
             var functions = new delegate*<void**, nint*, void>[kernels.Count];
-            for (int i = 0; i < functions.Length; i++) functions[i] = (delegate*<void**, nint*, void>)s_compiled[kernels[i].Source];
+            for (int i = 0; i < functions.Length; i++) functions[i] = (delegate*<void**, nint*, void>)s_compiled.GetValueOrDefault(kernels[i].Source);
             return functions;
         }
     }
@@ -31,11 +34,23 @@ internal static unsafe class KernelCompiler
     private static void Load(Kernel[] kernels, StageClock? clock)
     {
         bool compiled = false;
-        byte[] image = KernelCache.Default.GetOrAdd([.. kernels.Select(kernel => kernel.Source)], sources =>
+        byte[] image;
+        try
         {
-            compiled = true;
-            return RoslynCompiler.Compile(sources);
-        });
+            image = KernelCache.Default.GetOrAdd([.. kernels.Select(kernel => kernel.Source)], sources =>
+            {
+                compiled = true;
+                return RoslynCompiler.Compile(sources);
+            });
+        }
+        catch (WrongSourceException exception) when (!CompilerSettings.Current.VerifyKernels)
+        {
+            ILookup<bool, Kernel> byWrong = kernels.ToLookup(kernel => exception.Sources.Contains(kernel.Source, StringComparer.Ordinal));
+            CompilerLog.Warn($"{string.Join(", ", byWrong[true].Select(kernel => kernel.Name))} cannot be used, and the nodes are interpreted. {exception.Problem}");
+            if (byWrong[false].Any()) Load([.. byWrong[false]], clock);
+            return;
+        }
+
         clock?.End(compiled ? "Roslyn" : "cache");
         Assembly assembly = s_context.LoadFromStream(new MemoryStream(image));
         foreach (Kernel kernel in kernels)

@@ -3,6 +3,7 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
+using Brushfire.Compiler.Diagnostics;
 using Brushfire.Compiler.Graphs;
 using Brushfire.Compiler.Loops;
 using Brushfire.Compiler.Scheduling;
@@ -29,7 +30,24 @@ internal static class KernelEmitter
     public static string? Refusal(FusionGroup group) => TryEmit(group).Refusal;
 
     /// <summary>The kernel of a group, or why there is none.</summary>
-    public static (Kernel? Kernel, string? Refusal) TryEmit(FusionGroup group)
+    public static (Kernel? Kernel, string? Refusal) TryEmit(FusionGroup group) => OrRefuse(Build, group);
+
+    /// <summary>What <paramref name="emit"/> gives. A mistake in it refuses the group, with a warning; where kernels are verified it is raised.</summary>
+    internal static (Kernel? Kernel, string? Refusal) OrRefuse(Func<FusionGroup, (Kernel? Kernel, string? Refusal)> emit, FusionGroup group)
+    {
+        try
+        {
+            return emit(group);
+        }
+        catch (Exception exception) when (exception is not (OutOfMemoryException or OperationCanceledException) && !CompilerSettings.Current.VerifyKernels)
+        {
+            string refusal = $"a mistake in the emitter: {exception.GetType().Name}: {exception.Message.ReplaceLineEndings(" ")}";
+            CompilerLog.Warn($"no kernel of {string.Join(", ", group.Nodes.Select(node => $"{node.Name} {node.Op.Name}"))}, which are interpreted; {refusal}");
+            return (null, refusal);
+        }
+    }
+
+    private static (Kernel? Kernel, string? Refusal) Build(FusionGroup group)
     {
         if (group.Kind == GroupKind.Library) return (null, "it is a library call");
         if (group.Kind == GroupKind.Contraction)

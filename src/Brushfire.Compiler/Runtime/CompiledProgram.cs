@@ -32,7 +32,8 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
     /// <param name="graph">The graph.</param>
     /// <param name="clock">Is told when each of these ends.</param>
     /// <param name="verify">Compares every launch of a generated kernel with what it stands for.</param>
-    public CompiledProgram(Graph graph, StageClock? clock = null, bool verify = false)
+    /// <param name="emit">Gives the kernel of a group, or why there is none; <see cref="KernelEmitter.TryEmit"/> unless given.</param>
+    public CompiledProgram(Graph graph, StageClock? clock = null, bool verify = false, Func<FusionGroup, (Kernel? Kernel, string? Refusal)>? emit = null)
     {
         _schedule = Scheduler.Run(graph);
         clock?.End("schedule");
@@ -43,17 +44,20 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
         _inputSlots = [.. graph.Inputs.Select(input => _slots[input])];
         _results = [.. _schedule.Outputs.Select(output => output.Base).Where(node => !node.IsLeaf).Distinct().Select(node => (_slots[node], node.Spec))];
         _outputs = [.. _schedule.Outputs.Select(output => new Operand(_slots[output.Base], output))];
-        (Kernel? Kernel, string? Refusal)[] emitted = [.. _schedule.Groups.Select(KernelEmitter.TryEmit)];
-        Kernel?[] kernels = [.. emitted.Select(each => each.Kernel)];
-        Refusals = [.. emitted.Index().Where(each => each.Item.Refusal is not null && _schedule.Groups[each.Index].Kind != GroupKind.Library).Select(each => $"{each.Index}: {each.Item.Refusal}")];
+        (Kernel? Kernel, string? Refusal)[] emitted = [.. _schedule.Groups.Select(emit ?? KernelEmitter.TryEmit)];
         clock?.End("emission");
-        delegate*<void**, nint*, void>[] compiled = KernelCompiler.Compile([.. kernels.OfType<Kernel>()], clock);
-        Kernels = [.. kernels.Index().Where(kernel => kernel.Item is not null).Select(kernel => (kernel.Index, kernel.Item!))];
-        _steps = new Step[kernels.Length];
-        int next = 0;
-        for (int i = 0; i < _steps.Length; i++)
-            _steps[i] = kernels[i] is { } kernel ? Bind(_schedule.Groups[i], kernel, compiled[next++], verify) : Bind(_schedule.Groups[i]);
-        _launches = [.. _steps.Select((step, i) => LaunchOf(step, _schedule.Groups[i], kernels[i]))];
+        delegate*<void**, nint*, void>[] compiled = KernelCompiler.Compile([.. emitted.Select(each => each.Kernel).OfType<Kernel>()], clock);
+        _steps = new Step[emitted.Length];
+        for (int i = 0, next = 0; i < _steps.Length; i++)
+        {
+            delegate*<void**, nint*, void> code = emitted[i].Kernel is null ? null : compiled[next++];
+            if (emitted[i].Kernel is not null && code is null) emitted[i] = (null, "its text does not compile, a mistake in the emitter");
+            _steps[i] = emitted[i].Kernel is { } kernel ? Bind(_schedule.Groups[i], kernel, code, verify) : Bind(_schedule.Groups[i]);
+        }
+
+        Kernels = [.. emitted.Index().Where(each => each.Item.Kernel is not null).Select(each => (each.Index, each.Item.Kernel!))];
+        Refusals = [.. emitted.Index().Where(each => each.Item.Refusal is not null && _schedule.Groups[each.Index].Kind != GroupKind.Library).Select(each => $"{each.Index}: {each.Item.Refusal}")];
+        _launches = [.. _steps.Select((step, i) => LaunchOf(step, _schedule.Groups[i], emitted[i].Kernel))];
         clock?.End("binding");
     }
 

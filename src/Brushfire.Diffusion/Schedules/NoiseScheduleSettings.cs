@@ -13,6 +13,9 @@ namespace Brushfire.Diffusion.Schedules;
 /// <param name="BetaSchedule">linear, scaled_linear or squaredcos_cap_v2.</param>
 public sealed record NoiseScheduleSettings(int TrainTimesteps = 1000, double BetaStart = 0.0001, double BetaEnd = 0.02, string BetaSchedule = "linear")
 {
+    /// <summary>The most timesteps of training, and so the most steps of a run.</summary>
+    public const int MaxTimesteps = 1_000_000;
+
     private static readonly HashSet<string> s_served =
     [
         "num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "prediction_type", "timestep_spacing", "steps_offset", "set_alpha_to_one", "skip_prk_steps",
@@ -80,7 +83,7 @@ public sealed record NoiseScheduleSettings(int TrainTimesteps = 1000, double Bet
     public IEnumerable<string> Problems()
     {
         // The table of the cumulative products is small, but a hostile file must not make it large.
-        if (TrainTimesteps is < 1 or > 1_000_000) yield return $"num_train_timesteps is {TrainTimesteps} and must be 1 to 1000000";
+        if (TrainTimesteps is < 1 or > MaxTimesteps) yield return $"num_train_timesteps is {TrainTimesteps} and must be 1 to {MaxTimesteps}";
         if (BetaSchedule is not ("linear" or "scaled_linear" or "squaredcos_cap_v2")) yield return $"beta_schedule '{BetaSchedule}' is not known; it is linear, scaled_linear or squaredcos_cap_v2";
         if (!(BetaStart is > 0 and < 1)) yield return $"beta_start is {BetaStart} and must lie between 0 and 1";
         if (!(BetaEnd is > 0 and < 1)) yield return $"beta_end is {BetaEnd} and must lie between 0 and 1";

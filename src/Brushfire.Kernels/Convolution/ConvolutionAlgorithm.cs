@@ -12,6 +12,9 @@ public static class ConvolutionAlgorithms
 
     private static readonly ConvolutionAlgorithm? s_forced = Knobs.Convolution.Value is { } text ? Parse(text) : null;
 
+    /// <summary>The one that BRUSHFIRE_CONVOLUTION forces, if any.</summary>
+    public static ConvolutionAlgorithm? Forced => s_forced;
+
     /// <summary>
     /// The algorithm for a shape and the element type of the packed filter, unless BRUSHFIRE_CONVOLUTION forces one. 4x4 tiles amplify the rounding of
     /// their operands too much for bfloat16: their products stay float32, which also outruns bfloat16 products of 2x2 tiles.

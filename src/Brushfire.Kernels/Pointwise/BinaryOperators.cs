@@ -65,11 +65,3 @@ public readonly struct GeluGateOperator : IBinaryOperator
     public static TVector Invoke<TSimd, TVector>(TVector a, TVector b) where TSimd : struct, ISimd<TVector> where TVector : struct =>
         TSimd.Multiply(a, GeluOperator.Invoke<TSimd, TVector>(b));
 }
-
-/// <summary>a where the condition is not 0 (NaN is not 0), else b.</summary>
-public readonly struct WhereOperator : ITernaryOperator
-{
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector Invoke<TSimd, TVector>(TVector condition, TVector a, TVector b) where TSimd : struct, ISimd<TVector> where TVector : struct =>
-        TSimd.Select(TSimd.Equal(condition, TSimd.Zero), b, a);
-}

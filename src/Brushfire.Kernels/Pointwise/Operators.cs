@@ -23,12 +23,6 @@ public interface IBinaryOperator
     static abstract TVector Invoke<TSimd, TVector>(TVector a, TVector b) where TSimd : struct, ISimd<TVector> where TVector : struct;
 }
 
-/// <summary>A function of three float32 lanes.</summary>
-public interface ITernaryOperator
-{
-    static abstract TVector Invoke<TSimd, TVector>(TVector a, TVector b, TVector c) where TSimd : struct, ISimd<TVector> where TVector : struct;
-}
-
 /// <summary>c0 + c1 x + c2 x² + … by Horner's rule.</summary>
 internal static class Polynomial
 {

@@ -1,6 +1,6 @@
 // Pointwise functions over float32 operands with any strides: eager kernels. The output is contiguous over the sizes; an input's
 // stride of 0 repeats it. In place is allowed: the output may be an input that has the output's layout.
-// One loop serves unary, binary and ternary functions: inputs that are not contiguous along a row are first brought, a
+// One loop serves unary and binary functions: inputs that are not contiguous along a row are first brought, a
 // block at a time, into a contiguous buffer in L1.
 
 using System.Runtime.CompilerServices;
@@ -28,23 +28,15 @@ public static unsafe class Pointwise
     /// <summary>output = op(x). Strides in elements.</summary>
     public static void Run(UnaryOperator op, ReadOnlySpan<int> sizes, float* x, ReadOnlySpan<nint> xStrides, float* output)
     {
-        var launch = new UnaryLaunch { Nest = Nest(sizes, xStrides, [], []), X = x, Y = output };
+        var launch = new UnaryLaunch { Nest = Nest(sizes, xStrides, []), X = x, Y = output };
         Visit(op, ref launch);
     }
 
     /// <summary>output = op(a, b). Strides in elements, 0 to broadcast.</summary>
     public static void Run(BinaryOperator op, ReadOnlySpan<int> sizes, float* a, ReadOnlySpan<nint> aStrides, float* b, ReadOnlySpan<nint> bStrides, float* output)
     {
-        StridedNest nest = Nest(sizes, aStrides, bStrides, []);
+        StridedNest nest = Nest(sizes, aStrides, bStrides);
         Binary(op)(in nest, [(nint)output, (nint)a, (nint)b]);
-    }
-
-    /// <summary>output = condition ≠ 0 ? a : b. Strides in elements, 0 to broadcast.</summary>
-    public static void Where(
-        ReadOnlySpan<int> sizes, float* condition, ReadOnlySpan<nint> conditionStrides, float* a, ReadOnlySpan<nint> aStrides, float* b, ReadOnlySpan<nint> bStrides, float* output)
-    {
-        StridedNest nest = Nest(sizes, conditionStrides, aStrides, bStrides);
-        RunNest<TernaryFunction<WhereOperator>>(in nest, [(nint)output, (nint)condition, (nint)a, (nint)b]);
     }
 
     /// <summary>Calls the visitor with the struct that the member names.</summary>
@@ -89,13 +81,12 @@ public static unsafe class Pointwise
         BinaryOperator.GeluGate => &RunNest<BinaryFunction<GeluGateOperator>>,
     };
 
-    private static StridedNest Nest(ReadOnlySpan<int> sizes, ReadOnlySpan<nint> first, ReadOnlySpan<nint> second, ReadOnlySpan<nint> third)
+    private static StridedNest Nest(ReadOnlySpan<int> sizes, ReadOnlySpan<nint> first, ReadOnlySpan<nint> second)
     {
         var nest = new StridedNest(sizes);
         nest.SetContiguous(0, sizeof(float));
         nest.SetStrides(1, first, sizeof(float));
         nest.SetStrides(2, second, sizeof(float));
-        nest.SetStrides(3, third, sizeof(float));
         nest.Collapse();
         return nest;
     }
@@ -111,11 +102,11 @@ public static unsafe class Pointwise
         public readonly void Visit<TOperator>() where TOperator : struct, IUnaryOperator => RunNest<UnaryFunction<TOperator>>(in Nest, [(nint)Y, (nint)X]);
     }
 
-    // A function of up to three inputs; those beyond Inputs are not read.
+    // A function of one or two inputs; the second is not read where there is one.
     private interface IFunction
     {
         static abstract int Inputs { get; }
-        static abstract TVector Invoke<TSimd, TVector>(TVector a, TVector b, TVector c) where TSimd : struct, ISimd<TVector> where TVector : struct;
+        static abstract TVector Invoke<TSimd, TVector>(TVector a, TVector b) where TSimd : struct, ISimd<TVector> where TVector : struct;
     }
 
     private readonly struct UnaryFunction<TOperator> : IFunction where TOperator : struct, IUnaryOperator
@@ -123,7 +114,7 @@ public static unsafe class Pointwise
         public static int Inputs => 1;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TVector Invoke<TSimd, TVector>(TVector a, TVector b, TVector c) where TSimd : struct, ISimd<TVector> where TVector : struct =>
+        public static TVector Invoke<TSimd, TVector>(TVector a, TVector b) where TSimd : struct, ISimd<TVector> where TVector : struct =>
             TOperator.Invoke<TSimd, TVector>(a);
     }
 
@@ -132,17 +123,8 @@ public static unsafe class Pointwise
         public static int Inputs => 2;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TVector Invoke<TSimd, TVector>(TVector a, TVector b, TVector c) where TSimd : struct, ISimd<TVector> where TVector : struct =>
+        public static TVector Invoke<TSimd, TVector>(TVector a, TVector b) where TSimd : struct, ISimd<TVector> where TVector : struct =>
             TOperator.Invoke<TSimd, TVector>(a, b);
-    }
-
-    private readonly struct TernaryFunction<TOperator> : IFunction where TOperator : struct, ITernaryOperator
-    {
-        public static int Inputs => 3;
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TVector Invoke<TSimd, TVector>(TVector a, TVector b, TVector c) where TSimd : struct, ISimd<TVector> where TVector : struct =>
-            TOperator.Invoke<TSimd, TVector>(a, b, c);
     }
 
     private readonly struct Row<TFunction> : IRow where TFunction : struct, IFunction
@@ -153,8 +135,8 @@ public static unsafe class Pointwise
         [SkipLocalsInit]
         public void Run<TSimd, TVector>(nint count, byte** operands, nint* byteStrides) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            float* buffer = stackalloc float[3 * Block];
-            float** inputs = stackalloc float*[3];
+            float* buffer = stackalloc float[2 * Block];
+            float** inputs = stackalloc float*[2];
             for (int i = 0; i < TFunction.Inputs; i++)
             {
                 inputs[i] = buffer + i * Block;
@@ -171,30 +153,28 @@ public static unsafe class Pointwise
                     else if (byteStrides[i + 1] != 0) Collect(inputs[i], source, byteStrides[i + 1], block);
                 }
 
-                Apply<TSimd, TVector>(block, inputs[0], inputs[1], inputs[2], (float*)operands[0] + start);
+                Apply<TSimd, TVector>(block, inputs[0], inputs[1], (float*)operands[0] + start);
             }
         }
 
-        private static void Apply<TSimd, TVector>(nint count, float* a, float* b, float* c, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
+        private static void Apply<TSimd, TVector>(nint count, float* a, float* b, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            nint i = ApplyWhole<SimdThree<TSimd, TVector>, Three<TVector>>(0, count, a, b, c, output);
-            i = ApplyWhole<TSimd, TVector>(i, count, a, b, c, output);
+            nint i = ApplyWhole<SimdThree<TSimd, TVector>, Three<TVector>>(0, count, a, b, output);
+            i = ApplyWhole<TSimd, TVector>(i, count, a, b, output);
 
             int rest = (int)(count - i);
             if (rest == 0) return;
-            TVector lastThird = TFunction.Inputs > 2 ? TSimd.LoadPartial(c + i, rest) : TSimd.Zero;
             TVector lastSecond = TFunction.Inputs > 1 ? TSimd.LoadPartial(b + i, rest) : TSimd.Zero;
-            TSimd.StorePartial(output + i, TFunction.Invoke<TSimd, TVector>(TSimd.LoadPartial(a + i, rest), lastSecond, lastThird), rest);
+            TSimd.StorePartial(output + i, TFunction.Invoke<TSimd, TVector>(TSimd.LoadPartial(a + i, rest), lastSecond), rest);
         }
 
         // Whole vectors from i on; gives where they end.
-        private static nint ApplyWhole<TSimd, TVector>(nint i, nint count, float* a, float* b, float* c, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
+        private static nint ApplyWhole<TSimd, TVector>(nint i, nint count, float* a, float* b, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
             for (; i <= count - TSimd.Count; i += TSimd.Count)
             {
-                TVector third = TFunction.Inputs > 2 ? TSimd.Load(c + i) : TSimd.Zero;
                 TVector second = TFunction.Inputs > 1 ? TSimd.Load(b + i) : TSimd.Zero;
-                TSimd.Store(output + i, TFunction.Invoke<TSimd, TVector>(TSimd.Load(a + i), second, third));
+                TSimd.Store(output + i, TFunction.Invoke<TSimd, TVector>(TSimd.Load(a + i), second));
             }
 
             return i;

@@ -1,5 +1,6 @@
 // Options, help, and exit codes of usage errors.
 
+using System.Diagnostics;
 using Brushfire.Cli;
 
 namespace Brushfire.Tests.Cli;
@@ -30,15 +31,17 @@ public sealed class CommandLineTests
         Assert.Contains("brushfire: name one of generate, benchmark, inspect, info; --help tells what they do", ProgramRun.Of(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Lines);
 
     [Theory]
-    [InlineData(CommandLine.Failure, "The model has no name; give a folder, a checkpoint, or one of emoji, sd15, sd21.", "inspect", "")]
-    [InlineData(CommandLine.Failure, "The model has no name; give a folder, a checkpoint, or one of emoji, sd15, sd21.", "generate", "fox", "--model", "")]
-    [InlineData(CommandLine.Usage, "--prompts has no name of a file", "generate", "--prompts", "")]
-    [InlineData(CommandLine.Usage, "--json has no name of a file", "benchmark", "kernels", "--json", "")]
-    [InlineData(CommandLine.Usage, "--json is '.', which is a folder", "benchmark", "kernels", "--json", ".")]
-    public void Empty_names_and_folders_for_files_are_told(int exitCode, string expected, params string[] arguments)
+    [InlineData("PATH has no name; give a picture, a weight file, a model folder, or one of emoji, sd15, sd21", "inspect", "")]
+    [InlineData("--model has no name; give a folder, a checkpoint, or one of emoji, sd15, sd21", "generate", "fox", "--model", "")]
+    [InlineData("--model has no name; give a folder, a checkpoint, or one of emoji, sd15, sd21", "benchmark", "step", "--model", "")]
+    [InlineData("--model has no name; give a folder, a checkpoint, or one of emoji, sd15, sd21", "benchmark", "compile", "--model", "")]
+    [InlineData("--prompts has no name of a file", "generate", "--prompts", "")]
+    [InlineData("--json has no name of a file", "benchmark", "kernels", "--json", "")]
+    [InlineData("--json is '.', which is a folder", "benchmark", "kernels", "--json", ".")]
+    public void Empty_names_and_folders_for_files_are_told(string expected, params string[] arguments)
     {
         ProgramRun run = ProgramRun.Of(arguments);
-        Assert.Equal(exitCode, run.ExitCode);
+        Assert.Equal(CommandLine.Usage, run.ExitCode);
         Assert.Equal($"brushfire: {expected}", Assert.Single(run.Lines));
     }
 
@@ -59,6 +62,28 @@ public sealed class CommandLineTests
         ProgramRun run = ProgramRun.Of("inspect", "no/such/model");
         Assert.Equal(CommandLine.Failure, run.ExitCode);
         Assert.Contains("no/such/model", Assert.Single(run.Lines));
+    }
+
+    [Theory]
+    [InlineData("BRUSHFIRE_EXECUTOR", "fast", "BRUSHFIRE_EXECUTOR='fast' is not known; it takes compiled | interpreted | eager.")]
+    [InlineData("BRUSHFIRE_SKIP", "simple", "BRUSHFIRE_SKIP names simple, which the compiler does not have; there are ")]
+    [InlineData("BRUSHFIRE_CONVOLUTION", "fast", "'fast' is not an algorithm of convolution; BRUSHFIRE_CONVOLUTION takes ")]
+    [InlineData("BRUSHFIRE_ISA", "sse", "'sse' is not an instruction set; BRUSHFIRE_ISA takes ")]
+    [InlineData("BRUSHFIRE_THREADS", "0", "BRUSHFIRE_THREADS='0' is not a number of threads; it takes ")]
+    public async Task A_setting_that_cannot_be_is_told_before_anything_else_with_exit_code_2(string name, string value, string expected)
+    {
+        using var folder = new TempFolder();
+        ProcessStartInfo start = new("dotnet", [Path.Combine(AppContext.BaseDirectory, "brushfire.dll"), "generate", "a fox", "--compile", "unet", "--steps", "1", "-o", folder["fox.png"]])
+        {
+            UseShellExecute = false,
+            RedirectStandardError = true,
+            Environment = { [name] = value },
+        };
+        using Process process = Process.Start(start)!;
+        string talk = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(CommandLine.Usage, process.ExitCode);
+        Assert.StartsWith($"brushfire: {expected}", Assert.Single(talk.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
     }
 
     [Fact]

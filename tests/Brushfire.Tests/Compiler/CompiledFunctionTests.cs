@@ -90,6 +90,31 @@ public sealed class CompiledFunctionTests
     }
 
     [Fact]
+    public void Reasons_are_bounded_however_many_calls_miss()
+    {
+        using var scope = new TensorScope();
+        CompiledFunction<Func<Tensor, int, Tensor>> compiled = Compile((Tensor x, int n) => x + n);
+        for (int n = 0; n < 200; n++) compiled.Call(Tensor.Scalar(1), n);
+        Assert.Equal(64, compiled.Recompiles.Count);
+        Assert.Equal("1", compiled.Recompiles[0].Got);
+    }
+
+    [Fact]
+    public void Functions_of_one_name_have_folders_of_their_own()
+    {
+        using var scope = new TensorScope();
+        using var folder = new TempFolder();
+        using ((s_settings with { Dump = folder.Path }).Use())
+        {
+            Compile((Tensor x) => x.Silu(), name: "twins").Call(Values([3], 0));
+            Compile((Tensor x) => x.Tanh(), name: "twins").Call(Values([3], 0));
+        }
+
+        Assert.Equal(["twins-1", "twins-2"], Directory.GetDirectories(folder.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Contains("silu", File.ReadAllText(Path.Combine(folder.Path, "twins-1", "00-captured.graph")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Floating_point_arguments_are_inputs_whatever_the_function_makes_of_them()
     {
         using var scope = new TensorScope();

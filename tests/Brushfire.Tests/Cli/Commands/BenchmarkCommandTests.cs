@@ -2,6 +2,7 @@
 
 using System.Text.Json.Nodes;
 using Brushfire.Cli;
+using Brushfire.Cli.Commands;
 using Brushfire.Kernels;
 
 namespace Brushfire.Tests.Cli.Commands;
@@ -104,8 +105,25 @@ public sealed class BenchmarkCommandTests
     }
 
     [Fact]
-    public void A_filter_without_a_match_is_told() =>
-        Assert.Contains("'no such kernel'", Assert.Single(ProgramRun.Of("benchmark", "kernels", "--filter", "no such kernel").Lines));
+    public void A_filter_without_a_match_is_told()
+    {
+        ProgramRun run = ProgramRun.Of("benchmark", "kernels", "--filter", "no such kernel");
+        Assert.Equal(CommandLine.Usage, run.ExitCode);
+        Assert.Contains("'no such kernel'", Assert.Single(run.Lines));
+    }
+
+    [Fact]
+    public void A_report_replaces_its_file_whole()
+    {
+        using var folder = new TempFolder();
+        string file = folder["report.json"];
+        File.WriteAllText(file, "old");
+        using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+        BenchmarkCommand.Report(new Terminal(TextWriter.Null, TextWriter.Null), [], new JsonObject { ["steps"] = 1 }, file, invalid: null);
+        Assert.Equal("old", reader.ReadToEnd());
+        Assert.Equal(1, JsonNode.Parse(File.ReadAllText(file))!["steps"]!.GetValue<int>());
+        Assert.Equal([file], Directory.GetFiles(folder.Path));
+    }
 
     [Fact]
     public void Another_instruction_set_than_the_one_in_use_is_refused_and_the_same_one_taken()

@@ -21,7 +21,7 @@ public sealed class GenerateCommandTests : IDisposable
             "--code", "new", "--precision", "fp8", "--compile", "all", "--threads", "0", "-o", "x.gif", "--loud");
         Assert.Equal(CommandLine.Usage, run.ExitCode);
         Assert.Empty(run.Data);
-        foreach (string expected in (string[])["--loud", "no prompt", "--steps", "width", "batch size", "sampler", "--guidance", "--seed", "noise generator", "--code", "--precision", "--compile", "--threads", ".gif"])
+        foreach (string expected in (string[])["--loud", "no prompt", "--steps", "width", "--batch", "sampler", "--guidance", "--seed", "noise generator", "--code", "--precision", "--compile", "--threads", ".gif"])
             Assert.Single(run.Lines, line => line.Contains(expected, StringComparison.Ordinal));
         Assert.Equal(14, run.Lines.Length);
     }
@@ -34,6 +34,45 @@ public sealed class GenerateCommandTests : IDisposable
         Assert.Equal(2, run.Lines.Length);
         Assert.Contains("no/such/model", run.Talk);
         Assert.Equal(CommandLine.Failure, ProgramRun.Of("generate", "a fox", "--model", "no/such/model").ExitCode);
+    }
+
+    [Theory]
+    [InlineData("--width", "99999999999", "--width is '99999999999' and must be a whole number from 8 to 16384")]
+    [InlineData("--height", "16385", "--height is '16385' and must be a whole number from 8 to 16384")]
+    [InlineData("--width", "12", "the width of 12 pixels is not a multiple of 8 from 8 to 16384; 8 and 16 are near")]
+    [InlineData("--batch", "99999999999", "--batch is '99999999999' and must be a whole number from 1 to 256")]
+    [InlineData("--steps", "99999999999", "--steps is '99999999999' and must be a whole number from 1 to 1000000")]
+    [InlineData("--steps", "1001", "1001 steps cannot be taken; the model knows 1000 timesteps, so choose 1 to 1000")]
+    public void A_number_out_of_range_is_told_with_the_range(string option, string value, string expected)
+    {
+        ProgramRun run = ProgramRun.Of("generate", "a fox", option, value);
+        Assert.Equal(CommandLine.Usage, run.ExitCode);
+        Assert.Equal($"brushfire: {expected}", Assert.Single(run.Lines));
+    }
+
+    [Fact]
+    public void A_picture_too_large_for_its_format_is_refused_before_it_is_drawn()
+    {
+        ProgramRun run = ProgramRun.Of("generate", "a fox", "--width", "64", "--height", "16384", "-o", _folder["fox.webp"]);
+        Assert.Equal(CommandLine.Usage, run.ExitCode);
+        Assert.Equal("brushfire: --height is '16384', but WebP takes at most 16383 pixels a side; write PNG or JPEG, or a smaller picture", Assert.Single(run.Lines));
+    }
+
+    [Fact]
+    public void Files_of_a_model_that_are_damaged_are_told_before_the_seed()
+    {
+        string model = _folder["model"];
+        foreach (string path in Directory.GetFiles(ShippedModel.Folder, "*", SearchOption.AllDirectories))
+        {
+            string copy = Path.Combine(model, Path.GetRelativePath(ShippedModel.Folder, path));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(path, copy);
+        }
+
+        File.WriteAllText(Path.Combine(model, "vae", "diffusion_pytorch_model.safetensors"), "damaged");
+        ProgramRun run = ProgramRun.Of("generate", "a fox", "--model", model, "-o", _folder["fox.png"]);
+        Assert.Equal(CommandLine.Failure, run.ExitCode);
+        Assert.Contains("vae", Assert.Single(run.Lines), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -90,6 +90,18 @@ public class ImageFileTests
     }
 
     [Fact]
+    public void Sides_too_long_for_webp_are_told_with_the_longest()
+    {
+        using TempFolder folder = new();
+        Write(folder["a.webp"], new(16383, 1, new byte[3 * 16383]));
+        Assert.Equal(16383, ImageFile.Read(folder["a.webp"]).Width);
+        BrushfireException exception = Assert.Throws<BrushfireException>(() => Write(folder["b.webp"], new(16384, 1, new byte[3 * 16384])));
+        Assert.Equal($"{folder["b.webp"]}: a picture of 16384x1 cannot be written as WebP, which takes at most 16383 pixels a side.", exception.Message);
+        Write(folder["b.jpg"], new(16384, 1, new byte[3 * 16384]));
+        Assert.Equal(["a.webp", "b.jpg"], Names(folder));
+    }
+
+    [Fact]
     public void An_existing_file_is_replaced_whole()
     {
         using TempFolder folder = new();

@@ -68,6 +68,16 @@ public sealed class KernelCacheTests
     }
 
     [Fact]
+    public void What_a_crash_left_unfinished_goes_and_what_is_being_written_stays()
+    {
+        using var folder = new TempFolder();
+        foreach (string name in new[] { "old.tmp", "new.tmp" }) File.WriteAllText(folder[name], "");
+        File.SetLastWriteTimeUtc(folder["old.tmp"], DateTime.UtcNow.AddHours(-2));
+        new KernelCache(folder.Path).GetOrAdd(["a"], _ => s_image);
+        Assert.Equal(["new.tmp"], Directory.GetFiles(folder.Path, "*.tmp").Select(Path.GetFileName));
+    }
+
+    [Fact]
     public void A_folder_that_cannot_be_made_only_costs_time()
     {
         using var folder = new TempFolder();

@@ -94,15 +94,6 @@ public sealed unsafe class PointwiseTests
     }
 
     [Fact]
-    public void Where_takes_the_first_where_the_condition_is_not_zero()
-    {
-        float[] condition = [0, 1, -0f, float.NaN, 0.5f], a = [10], b = [0, 1, 2, 3, 4], y = new float[10];
-        fixed (float* conditions = condition, first = a, second = b, destination = y)
-            Pointwise.Where([2, 5], conditions, [0, 1], first, [0, 0], second, [0, 1], destination);
-        Assert.Equal([0, 10, 2, 10, 10, 0, 10, 2, 10, 10], y);
-    }
-
-    [Fact]
     public void The_output_may_be_an_input()
     {
         float[] x = s_values[..40_000];
