@@ -17,7 +17,7 @@ public sealed partial class Tensor
     public Tensor Conv2d(Tensor weight, Tensor? bias, int stride, Padding padding) => RunWithBias(new Conv2d(stride, padding) { Precision = Autocast.For<Conv2d>() }, weight, bias);
 
     /// <summary>softmax(query keyᵀ · scale + mask) value over [N, heads, length, headDim].</summary>
-    /// <param name="mask">Added to the scores [N, heads, queryLength, keyLength]; axes of size 1 repeat.</param>
+    /// <param name="mask">Added to the scores [N, heads, queryLength, keyLength]; axes of size 1 repeat. A query all of whose keys are hidden by -infinity gets 0, where the formula has NaN.</param>
     /// <param name="causal">Query i sees keys 0 … i only.</param>
     /// <param name="scale">1 / sqrt(headDim) unless given.</param>
     public static Tensor ScaledDotProductAttention(Tensor query, Tensor key, Tensor value, Tensor? mask = null, bool causal = false, float? scale = null)
