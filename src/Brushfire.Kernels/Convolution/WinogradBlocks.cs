@@ -8,9 +8,10 @@ internal readonly struct WinogradBlocks
 {
     private const int MaxKC = 128, MaxBlockTiles = 96;
 
-    // A filter that is multiplied with this many blocks of tiles is transformed once for all.
+    // A filter that is multiplied with this many blocks of tiles is transformed once for all, if it is not larger than that.
     private const int KeepForBlocks = 3;
-    private const long ChunkBytes = 8 << 20;
+    private const long MaxKeptBytes = 64 << 20;
+    private const long ChunkBytes = 16 << 20;
 
     // A line of padding between streams that are written side by side, so that they do not share sets of a cache.
     public const int Padding = 16;
@@ -60,7 +61,7 @@ internal readonly struct WinogradBlocks
     public nint FilterFloats => Positions * FilterPositionStride;
 
     /// <summary>All of the transformed filter, where it is kept: so many blocks of tiles are multiplied with it that it pays.</summary>
-    public nint KeptFilterFloats => Chunks * TileBlocks >= KeepForBlocks ? OutputPanels * KBlocks * FilterFloats : 0;
+    public nint KeptFilterFloats => Chunks * TileBlocks >= KeepForBlocks && OutputPanels * KBlocks * FilterFloats * sizeof(float) <= MaxKeptBytes ? OutputPanels * KBlocks * FilterFloats : 0;
 
     /// <summary>The taps of that panel and block in float32, where the filter is packed in another type.</summary>
     public int TapFloats { get; }
