@@ -23,11 +23,4 @@ public static unsafe class CacheLines
     {
         if (Sse.IsSupported) Sse.Prefetch1(address);
     }
-
-    /// <summary>Brings a stretch of memory into the second-level cache.</summary>
-    internal static void PrefetchSecond(byte* start, int bytes)
-    {
-        if (!Sse.IsSupported) return;
-        for (int i = 0; i < bytes; i += Bytes) Sse.Prefetch1(start + i);
-    }
 }
