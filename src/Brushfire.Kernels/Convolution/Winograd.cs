@@ -11,9 +11,10 @@ internal static unsafe class Winograd
         where TTransform : struct, IWinogradTransform where TOperands : struct, IOperands where TPrologue : struct, IPrologue where TEpilogue : struct, IEpilogue
     {
         var blocks = new WinogradBlocks(shape, TTransform.Outputs, Tiling.CurrentRows, Tiling.CurrentColumns, filter.Element, TOperands.Together);
-        float* kept = (float*)Scratch.TakeShared((blocks.KeptFilterFloats + blocks.InputFloats) * sizeof(float)), transformed = kept + blocks.KeptFilterFloats;
+        nint keptFloats = blocks.KeepsFilter ? blocks.KeptFilterFloats : 0;
+        float* kept = (float*)Scratch.TakeShared((keptFloats + blocks.InputFloats) * sizeof(float)), transformed = kept + keptFloats;
         var transformedFilter = new WinogradFilter<TTransform, TOperands> { Blocks = blocks, Filter = filter };
-        if (blocks.KeptFilterFloats > 0)
+        if (blocks.KeepsFilter)
         {
             transformedFilter.Kept = kept;
             WorkerPool.Run(checked(blocks.OutputPanels * blocks.KBlocks), ref transformedFilter);

@@ -16,7 +16,7 @@ internal readonly struct WinogradBlocks
     // A line of padding between streams that are written side by side, so that they do not share sets of a cache.
     public const int Padding = 16;
 
-    private readonly int _tilesX, _tilesY, _outputs, _together;
+    private readonly int _tilesX, _tilesY, _outputs, _outputChannels, _together;
 
     /// <param name="together">Neighbours along K in 32 bits of transformed input: 1 number or 2.</param>
     public WinogradBlocks(in ConvolutionShape shape, int outputs, int mr, int nr, ElementKind filter = ElementKind.Float32, int together = 1)
@@ -25,7 +25,7 @@ internal readonly struct WinogradBlocks
         (_tilesX, _tilesY) = (Blocks.Count(shape.OutputWidth, outputs), Blocks.Count(shape.OutputHeight, outputs));
         Positions = (outputs + 2) * (outputs + 2);
         Tiles = checked(shape.Batch * _tilesX * _tilesY);
-        (Channels, OutputPanels) = (shape.Channels, Blocks.Count(shape.OutputChannels, nr));
+        (Channels, _outputChannels, OutputPanels) = (shape.Channels, shape.OutputChannels, Blocks.Count(shape.OutputChannels, nr));
         KC = Blocks.RoundUp(Math.Min(Channels, Blocks.RoundUp(Blocks.Count(Channels, Blocks.Count(Channels, MaxKC)), 16)), 2);
         KBlocks = Blocks.Count(Channels, KC);
         long panelBytes = (long)Positions * mr * Channels * sizeof(float) / together;
@@ -60,8 +60,9 @@ internal readonly struct WinogradBlocks
     public nint FilterPositionStride => (nint)KC * NR + Padding;
     public nint FilterFloats => Positions * FilterPositionStride;
 
-    /// <summary>All of the transformed filter, where it is kept: so many blocks of tiles are multiplied with it that it pays.</summary>
-    public nint KeptFilterFloats => Chunks * TileBlocks >= KeepForBlocks && OutputPanels * KBlocks * FilterFloats * sizeof(float) <= MaxKeptBytes ? OutputPanels * KBlocks * FilterFloats : 0;
+    /// <summary>Whether all of the transformed filter is kept, <see cref="KeptFilterFloats"/>: so many blocks of tiles are multiplied with it that it pays.</summary>
+    public bool KeepsFilter => Chunks * TileBlocks >= KeepForBlocks && KeptFilterFloats * sizeof(float) <= MaxKeptBytes;
+    public nint KeptFilterFloats => OutputPanels * KBlocks * FilterFloats;
 
     /// <summary>The taps of that panel and block in float32, where the filter is packed in another type.</summary>
     public int TapFloats { get; }
@@ -73,6 +74,12 @@ internal readonly struct WinogradBlocks
     /// <summary>Finished pixels of a panel: for each row of a tile, the pixels of MR tiles.</summary>
     public nint OutputRowStride => (nint)MR * _outputs * NR;
     public nint OutputFloats => _outputs * OutputRowStride;
+
+    /// <summary>Channels of a block: KC, or fewer in the last one.</summary>
+    public int ChannelsOf(int block) => Math.Min(KC, Channels - block * KC);
+
+    /// <summary>Output channels of a panel: NR, or fewer in the last one.</summary>
+    public int ColumnsOf(int outputPanel) => Math.Min(NR, _outputChannels - outputPanel * NR);
 
     /// <summary>The tiles from <paramref name="tile"/> on that are neighbours in a row of tiles, at most up to <paramref name="end"/>.</summary>
     public TileRun Run(int tile, int end)

@@ -42,24 +42,22 @@ internal unsafe struct WinogradFilter<TTransform, TOperands> : IWork where TTran
     {
         if (Kept != null)
         {
-            bytes = Channels(block) * Blocks.NR * sizeof(float) / TOperands.Together;
+            bytes = Blocks.ChannelsOf(block) * Blocks.NR * sizeof(float) / TOperands.Together;
             return (byte*)(filter + Blocks.FilterPositionStride);
         }
 
         bytes = 0;
         if (block + 1 == Blocks.KBlocks) return null;
         int numberBytes = Filter.Element == ElementKind.Float32 ? sizeof(float) : sizeof(ushort);
-        int tapBytes = Channels(block + 1) * Blocks.NR * numberBytes;
+        int tapBytes = Blocks.ChannelsOf(block + 1) * Blocks.NR * numberBytes;
         bytes = Kernels.Blocks.Count(Taps * tapBytes, Blocks.Positions);
         (int tap, int start) = Math.DivRem(position * bytes, tapBytes);
         return Filter.Panels + ((nint)outputPanel * Filter.K + (nint)tap * Blocks.Channels + (block + 1) * Blocks.KC) * Blocks.NR * numberBytes + start;
     }
 
-    private readonly int Channels(int block) => Math.Min(Blocks.KC, Blocks.Channels - block * Blocks.KC);
-
     private readonly void Transform<TSimd, TVector>(int outputPanel, int block, float* transformed, float* scratch) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
-        int channel = block * Blocks.KC, channels = Channels(block), columns = Math.Min(Blocks.NR, Filter.N - outputPanel * Blocks.NR);
+        int channel = block * Blocks.KC, channels = Blocks.ChannelsOf(block), columns = Blocks.ColumnsOf(outputPanel);
         float* rows = scratch, taps = scratch + StageFloats;
         nint tapStride = (nint)Blocks.Channels * Blocks.NR, positionStride = Blocks.FilterPositionStride;
         nint first = ((nint)outputPanel * Filter.K + channel) * Blocks.NR;
@@ -72,18 +70,17 @@ internal unsafe struct WinogradFilter<TTransform, TOperands> : IWork where TTran
             tapStride = (nint)channels * Blocks.NR;
         }
 
-        for (int k = 0; k < channels; k++, filter += Blocks.NR, transformed += Blocks.NR)
+        for (int row = 0; row < channels * Blocks.NR; row += Blocks.NR)
         {
-            for (int c = 0; c < columns; c += TSimd.Count)
+            for (int i = row; i < row + columns; i += TSimd.Count)
             {
-                Prefetch(filter + c + PrefetchAhead, tapStride);
-                for (int x = 0; x < 3; x++) TTransform.Filter<TSimd, TVector>(filter + c + x * tapStride, 3 * tapStride, rows + x * TSimd.Count, 3 * TSimd.Count);
+                Prefetch(filter + i + PrefetchAhead, tapStride);
+                for (int x = 0; x < 3; x++) TTransform.Filter<TSimd, TVector>(filter + i + x * tapStride, 3 * tapStride, rows + x * TSimd.Count, 3 * TSimd.Count);
                 for (int y = 0; y < TTransform.Inputs; y++)
-                    TTransform.Filter<TSimd, TVector>(rows + y * 3 * TSimd.Count, TSimd.Count, transformed + c + y * TTransform.Inputs * positionStride, positionStride);
+                    TTransform.Filter<TSimd, TVector>(rows + y * 3 * TSimd.Count, TSimd.Count, transformed + i + y * TTransform.Inputs * positionStride, positionStride);
             }
         }
 
-        transformed -= channels * Blocks.NR;
         for (int position = 0; position < Blocks.Positions; position++) TOperands.Convert<TSimd, TVector>(transformed + position * positionStride, channels);
     }
 

@@ -24,7 +24,7 @@ internal unsafe struct WinogradInput<TTransform, TOperands, TPrologue> : IWork w
     public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         int panel = item % Blocks.ChunkPanels, block = item / Blocks.ChunkPanels;
-        int channel = block * Blocks.KC, channels = Math.Min(Blocks.KC, Shape.Channels - channel);
+        int channel = block * Blocks.KC, channels = Blocks.ChannelsOf(block);
         int start = (FirstPanel + panel) * Blocks.MR, end = Math.Min(start + Blocks.MR, Blocks.Tiles);
         if (start >= end) return;
         float* to = Transformed + block * Blocks.InputBlockStride + (nint)panel * channels * Blocks.MR / TOperands.Together;

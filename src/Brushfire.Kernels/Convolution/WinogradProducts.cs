@@ -27,7 +27,7 @@ internal unsafe struct WinogradProducts<TTransform, TOperands, TEpilogue> : IWor
         float* output = products + Blocks.ProductFloats, stage = output + Blocks.OutputFloats, filterScratch = stage + StageFloats;
         for (int block = 0; block < Blocks.KBlocks; block++)
         {
-            int channel = block * Blocks.KC, channels = Math.Min(Blocks.KC, Shape.Channels - channel);
+            int channels = Blocks.ChannelsOf(block);
             float* filter = Filter.Block<TSimd, TVector>(outputPanel, block, filterScratch);
             float* input = Transformed + block * Blocks.InputBlockStride + (nint)firstPanel * channels * Blocks.MR / TOperands.Together;
             Multiply<TSimd, TVector>(panels, outputPanel, block, channels, input, filter, products);
@@ -41,12 +41,10 @@ internal unsafe struct WinogradProducts<TTransform, TOperands, TEpilogue> : IWor
         }
     }
 
-    private readonly int Columns(int outputPanel) => Math.Min(Blocks.NR, Shape.OutputChannels - outputPanel * Blocks.NR);
-
     private readonly void Multiply<TSimd, TVector>(int panels, int outputPanel, int block, int channels, float* input, float* filter, float* products) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         nint tile = Blocks.MR * Blocks.NR;
-        int columns = Columns(outputPanel);
+        int columns = Blocks.ColumnsOf(outputPanel);
         for (int position = 0; position < Blocks.Positions; position++, input += Blocks.InputPositionStride, filter += Blocks.FilterPositionStride, products += tile)
         {
             byte* ahead = Filter.Ahead(outputPanel, block, position, filter, out int aheadBytes);
@@ -59,20 +57,20 @@ internal unsafe struct WinogradProducts<TTransform, TOperands, TEpilogue> : IWor
     // Asks for the memory that a panel of tiles will be written to.
     private readonly void Prefetch(int panel, int outputPanel)
     {
-        int start = panel * Blocks.MR, end = Math.Min(start + Blocks.MR, Blocks.Tiles), columns = Columns(outputPanel);
+        int start = panel * Blocks.MR, end = Math.Min(start + Blocks.MR, Blocks.Tiles), columns = Blocks.ColumnsOf(outputPanel);
         TileRun run;
         for (int tile = start; tile < end; tile += run.Tiles)
         {
             run = Blocks.Run(tile, end);
-            int pixels = Math.Min(run.Tiles * TTransform.Outputs, Shape.OutputWidth - run.X), lines = Math.Min(TTransform.Outputs, Shape.OutputHeight - run.Y);
-            for (int y = 0; y < lines; y++) Epilogue.Prefetch(0, ((nint)run.Image * Shape.OutputHeight + run.Y + y) * Shape.OutputWidth + run.X, outputPanel * Blocks.NR, pixels, columns);
+            (nint row, int pixels, int lines) = OutputOf(run);
+            for (int y = 0; y < lines; y++, row += Shape.OutputWidth) Epilogue.Prefetch(0, row, outputPanel * Blocks.NR, pixels, columns);
         }
     }
 
     private readonly void Finish<TSimd, TVector>(int panel, int outputPanel, float* products, float* output, float* stage) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         int start = panel * Blocks.MR, end = Math.Min(start + Blocks.MR, Blocks.Tiles);
-        int column = outputPanel * Blocks.NR, columns = Columns(outputPanel);
+        int columns = Blocks.ColumnsOf(outputPanel);
         for (int r = 0; r < end - start; r++)
             for (int c = 0; c < columns; c += TSimd.Count) TransformTile<TSimd, TVector>(products + r * Blocks.NR + c, output + (nint)r * TTransform.Outputs * Blocks.NR + c, stage);
 
@@ -80,15 +78,17 @@ internal unsafe struct WinogradProducts<TTransform, TOperands, TEpilogue> : IWor
         for (int tile = start; tile < end; tile += run.Tiles)
         {
             run = Blocks.Run(tile, end);
-            int pixels = Math.Min(run.Tiles * TTransform.Outputs, Shape.OutputWidth - run.X), lines = Math.Min(TTransform.Outputs, Shape.OutputHeight - run.Y);
+            (nint row, int pixels, int lines) = OutputOf(run);
             float* line = output + (nint)(tile - start) * TTransform.Outputs * Blocks.NR;
-            for (int y = 0; y < lines; y++, line += Blocks.OutputRowStride)
-            {
-                nint row = ((nint)run.Image * Shape.OutputHeight + run.Y + y) * Shape.OutputWidth + run.X;
-                Epilogue.Store<TSimd, TVector>(line, Blocks.NR, 0, row, column, pixels, columns);
-            }
+            for (int y = 0; y < lines; y++, line += Blocks.OutputRowStride, row += Shape.OutputWidth)
+                Epilogue.Store<TSimd, TVector>(line, Blocks.NR, 0, row, outputPanel * Blocks.NR, pixels, columns);
         }
     }
+
+    // Where the pixels of tiles side by side lie: the first one's row of the output matrix, and how many there are in a line and lines.
+    private readonly (nint Row, int Pixels, int Lines) OutputOf(TileRun run) =>
+        (((nint)run.Image * Shape.OutputHeight + run.Y) * Shape.OutputWidth + run.X,
+        Math.Min(run.Tiles * TTransform.Outputs, Shape.OutputWidth - run.X), Math.Min(TTransform.Outputs, Shape.OutputHeight - run.Y));
 
     private readonly void TransformTile<TSimd, TVector>(float* products, float* output, float* rows) where TSimd : struct, ISimd<TVector> where TVector : struct
     {

@@ -57,6 +57,18 @@ public sealed unsafe class WinogradTests
     }
 
     [Theory]
+    [InlineData(69, 61, true)]
+    [InlineData(20, 21, false)]
+    public void Filters_that_are_kept_and_transformed_on_the_way_agree_with_a_double_loop(int height, int width, bool keeps)
+    {
+        ConvolutionShape shape = Shape(1, height, width, 130, 52, 1);
+        var blocks = new WinogradBlocks(shape, WinogradF4.Outputs, Tiling.CurrentRows, Tiling.CurrentColumns);
+        Assert.Equal(keeps, blocks.KeepsFilter);
+        Assert.True(blocks is { OutputPanels: > 1, KBlocks: > 1 });
+        Check(shape);
+    }
+
+    [Theory]
     [InlineData(20)]
     [InlineData(3)]
     public void A_prologue_maps_pixels_and_leaves_the_padding_zero(int channels)
