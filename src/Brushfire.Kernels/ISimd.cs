@@ -13,6 +13,10 @@ public unsafe interface ISimd<TVector> where TVector : struct
 
     static abstract TVector Zero { get; }
     static abstract TVector Load(float* source);
+
+    /// <summary>Asks for the memory of a vector. A hint: nothing is read, so the address may lie beyond what is there.</summary>
+    static abstract void Prefetch(float* source);
+
     static abstract void Store(float* destination, TVector value);
 
     /// <summary>Writes past the caches where the processor can, for results larger than these; the address is a multiple of the vector's size.</summary>

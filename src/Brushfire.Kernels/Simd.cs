@@ -13,6 +13,7 @@ public readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static int Count => 16;
     public static Vector512<float> Zero => Vector512<float>.Zero;
     public static Vector512<float> Load(float* source) => Vector512.Load(source);
+    public static void Prefetch(float* source) => CacheLines.Prefetch(source);
     public static void Store(float* destination, Vector512<float> value) => value.Store(destination);
     public static void StoreNonTemporal(float* destination, Vector512<float> value) => value.StoreAlignedNonTemporal(destination);
     public static Vector512<float> Broadcast(float value) => Vector512.Create(value);
@@ -102,6 +103,7 @@ public readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     public static int Count => 8;
     public static Vector256<float> Zero => Vector256<float>.Zero;
     public static Vector256<float> Load(float* source) => Vector256.Load(source);
+    public static void Prefetch(float* source) => CacheLines.Prefetch(source);
     public static void Store(float* destination, Vector256<float> value) => value.Store(destination);
     public static void StoreNonTemporal(float* destination, Vector256<float> value) => value.StoreAlignedNonTemporal(destination);
     public static Vector256<float> Broadcast(float value) => Vector256.Create(value);
@@ -189,6 +191,7 @@ public readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     public static int Count => 4;
     public static Vector128<float> Zero => Vector128<float>.Zero;
     public static Vector128<float> Load(float* source) => Vector128.Load(source);
+    public static void Prefetch(float* source) => CacheLines.Prefetch(source);
     public static void Store(float* destination, Vector128<float> value) => value.Store(destination);
     public static void StoreNonTemporal(float* destination, Vector128<float> value) => value.StoreAlignedNonTemporal(destination);
     public static Vector128<float> Broadcast(float value) => Vector128.Create(value);
@@ -276,6 +279,11 @@ public readonly unsafe struct SimdScalar : ISimd<float>
     public static int Count => 1;
     public static float Zero => 0;
     public static float Load(float* source) => *source;
+
+    public static void Prefetch(float* source)
+    {
+    }
+
     public static void Store(float* destination, float value) => *destination = value;
     public static void StoreNonTemporal(float* destination, float value) => *destination = value;
     public static float LoadPartial(float* source, int count) => count > 0 ? *source : 0;

@@ -9,10 +9,7 @@ namespace Brushfire.Compiler.Emission;
 
 internal sealed class LoopKernel
 {
-    // Elements of an item: long enough to hide its start, short enough that two threads finish together.
-    private const int ItemElements = 16 * 1024;
-
-    // Operators of a pass from which on it is worth three vectors at a time.
+    // Operators of a pass from which on it is worth several vectors at a time.
     private const int LongChain = 4;
 
     private readonly Code _code;
@@ -21,6 +18,7 @@ internal sealed class LoopKernel
     private readonly ValueCode _values;
     private readonly Passes _passes;
     private readonly HashSet<Expr> _numbers = [];
+    private readonly HashSet<int> _asked = []; // accesses that an earlier pass brought into the nearest cache
 
     private LoopKernel(Code code, LoopNest nest, string suffix)
     {
@@ -53,8 +51,9 @@ internal sealed class LoopKernel
         var numbers = ImmutableArray.CreateBuilder<nint>();
         foreach (LoopNest nest in nests)
         {
-            int columns = wholeRows ? Math.Max(1, nest.Columns) : Math.Clamp(nest.Columns, 1, ItemElements);
-            NestNumbers.Add(numbers, nest, columns, Math.Max(1, ItemElements / columns));
+            int elements = ItemSize.Of(nest.Rows * nest.Columns);
+            int columns = wholeRows ? Math.Max(1, nest.Columns) : Math.Clamp(nest.Columns, 1, elements);
+            NestNumbers.Add(numbers, nest, columns, Math.Max(1, elements / columns));
         }
 
         return numbers.ToImmutable();
@@ -99,7 +98,7 @@ internal sealed class LoopKernel
     private void Row(List<Action> methods)
     {
         _code.Line("nint whole = row.Columns - row.Columns % TSimd.Count;");
-        if (_passes.All.Exists(IsLong)) _code.Line("nint threes = row.Columns - row.Columns % (3 * TSimd.Count);");
+        if (_passes.All.Exists(IsLong)) _code.Line("nint several = row.Columns - row.Columns % SimdSeveral<TSimd, TVector>.Count;");
         for (int i = 0; i < _nest.Accesses.Length; i++)
         {
             _code.Line($"float* {_values.Pointer(i)} = (float*)_pointers[{_nest.Accesses[i].Pointer}] + at[{i}];");
@@ -110,13 +109,13 @@ internal sealed class LoopKernel
         {
             Pass pass = _passes.All[k];
             if (pass.Values.Count == 0 && pass.Folds.Count == 0 && pass.Stores.Count == 0) continue;
-            bool threes = IsLong(pass);
+            bool several = IsLong(pass);
             string name = _passes.All.Count == 1 ? $"Columns{_suffix}" : $"Columns{_suffix}Pass{k + 1}";
             Operand[] operands = [.. Operands(pass)];
             foreach (Fold fold in pass.Folds) _code.Line($"double {_values.Total(fold)} = {Empty(fold)};");
             string arguments = string.Join(", ", operands.Select(operand => operand.Argument));
-            if (threes) _code.Line($"{name}<SimdThree<TSimd, TVector>, Three<TVector>>(0, threes, {arguments});");
-            _code.Line($"{name}<TSimd, TVector>({(threes ? "threes" : "0")}, whole, {arguments});");
+            if (several) _code.Line($"{name}<SimdSeveral<TSimd, TVector>, Several<TVector>>(0, several, {arguments});");
+            _code.Line($"{name}<TSimd, TVector>({(several ? "several" : "0")}, whole, {arguments});");
             _code.Line($"{name}<SimdScalar, float>(whole, row.Columns, {arguments});");
             methods.Add(() => PassMethod(name, pass, operands));
         }
@@ -129,7 +128,7 @@ internal sealed class LoopKernel
         }
     }
 
-    // Long chains leave the processor waiting where a vector follows the other; see SimdThree.
+    // Long chains leave the processor waiting where a vector follows the other; see SimdSeveral.
     private static bool IsLong(Pass pass) => pass.Values.Count(value => value is not Load) >= LongChain;
 
     private sealed record Operand(string Parameter, string Argument);
@@ -199,6 +198,8 @@ internal sealed class LoopKernel
 
     private void Columns(Pass pass)
     {
+        foreach (int access in pass.Values.OfType<Load>().Select(load => load.Access).Where(access => _values.IsStream(access) && _asked.Add(access)))
+            _code.Line($"TSimd.Prefetch({_values.Pointer(access)} + i + CacheLines.Ahead);");
         foreach (Expr value in pass.Values)
         {
             bool kept = _passes.Kept.Contains(value);

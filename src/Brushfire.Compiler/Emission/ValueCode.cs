@@ -90,6 +90,9 @@ internal sealed class ValueCode
 
     public bool HasStep(int access) => ColumnStride(access) is not (0 or 1);
 
+    /// <summary>Whether an access walks through memory, element after element.</summary>
+    public bool IsStream(int access) => ColumnStride(access) == 1;
+
     public static string Literal(float value) => value switch
     {
         float.PositiveInfinity => "float.PositiveInfinity",

@@ -7,14 +7,23 @@ namespace Brushfire.Kernels;
 
 public static unsafe class CacheLines
 {
+    /// <summary>Elements ahead of where a loop over memory is that it asks for.</summary>
+    public const int Ahead = 1024;
+
     private const int Bytes = 64;
+
+    /// <summary>Brings the line of an address into the nearest cache.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Prefetch(float* address)
+    {
+        if (Sse.IsSupported) Sse.Prefetch0(address);
+    }
 
     /// <summary>Brings rows of <paramref name="length"/> numbers, <paramref name="rowStride"/> elements apart, into the nearest cache.</summary>
     public static void Prefetch(float* rows, nint rowStride, nint count, int length)
     {
-        if (!Sse.IsSupported) return;
         for (; count > 0; count--, rows += rowStride)
-            for (int i = 0; i < length; i += Bytes / sizeof(float)) Sse.Prefetch0(rows + i);
+            for (int i = 0; i < length; i += Bytes / sizeof(float)) Prefetch(rows + i);
     }
 
     /// <summary>Brings the line of an address into the second-level cache.</summary>

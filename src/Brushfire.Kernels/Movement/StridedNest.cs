@@ -17,9 +17,6 @@ internal unsafe struct StridedNest
     public const int MaxRank = 8;
     public const int MaxOperands = 4;
 
-    // Elements of an item: long enough to hide its start, short enough that two threads finish together.
-    private const int ChunkElements = 16 * 1024;
-
     /// <summary>Dimensions, outermost first; the last is the row. At least 1.</summary>
     public int Rank;
     private fixed long _sizes[MaxRank];
@@ -117,7 +114,8 @@ internal unsafe struct StridedNest
         nint count = Count;
         if (count == 0) return;
         nint inner = (nint)_sizes[Rank - 1];
-        nint chunk = inner >= ChunkElements ? ChunkElements : inner * (ChunkElements / inner);
+        int elements = ItemSize.Of(count);
+        nint chunk = inner >= elements ? elements : inner * (elements / inner);
         var work = new Work<TRow> { Nest = this, Row = row, Chunk = chunk, Count = count };
         for (int i = 0; i < operands.Length; i++) work.Operands[i] = operands[i];
         WorkerPool.Run(checked((int)((count + chunk - 1) / chunk)), ref work);

@@ -4,8 +4,8 @@
 //
 // Note: how the statistics stay exact. Pixels are cut into chunks by shape. In a chunk, values are taken relative to a center,
 // the mean of the group's first four pixels there, so that squares lose at most n / (4 groupChannels) of their digits' weight
-// (Cauchy and Schwarz: (mean - center)^2 is at most so many variances) and mostly none. Sums are float32 within eight pixels
-// and a chunk of at most 256, float64 over channels and chunks, in a fixed order. Neither a large mean
+// (Cauchy and Schwarz: (mean - center)^2 is at most so many variances) and mostly none. Sums are float32 within a chunk
+// of at most 256 pixels, float64 over channels and chunks, in a fixed order. Neither a large mean
 // nor an outlier costs digits of the variance. What is left is the rounding of scale and shift: an absolute error up to
 // 1.2e-7 |mean| / deviation, times the weight.
 
@@ -13,11 +13,10 @@ namespace Brushfire.Kernels;
 
 public static unsafe class GroupNorm
 {
-    private const int ElementsPerItem = 65_536, BlockPixels = 8, CenterPixels = 4, MaxChunkPixels = 256;
+    private const int ElementsPerItem = 65_536, BlockPixels = 8, CenterPixels = 4, MaxChunkPixels = 256, PixelsAhead = 8;
 
     // An output this large does not stay in a cache for its reader: it is written past the caches, which spares reading its lines first.
     private const nint NonTemporalBytes = 32 << 20;
-
     /// <summary>Input and output: [batch, pixels, channels], contiguous; they may be the same memory. Weight and bias: [channels], or null for 1 and 0.</summary>
     /// <param name="activation">What each normalized value goes through on its way to memory, or null.</param>
     public static void Run(
@@ -153,21 +152,11 @@ public static unsafe class GroupNorm
             AddPixels<TSimd, TVector>(input, first, 0, whole, sums);
             AddPixels<SimdScalar, float>(input, first, whole, Channels, sums);
             SpreadCenters(sums, first, centers);
-            new Span<float>(sums, 2 * Channels).Clear();
 
-            nint pixel = 0;
-            for (; pixel + BlockPixels <= count; pixel += BlockPixels)
-            {
-                AddBlock<TSimd, TVector>(input + pixel * Channels, 0, whole, centers, sums, squares);
-                AddBlock<SimdScalar, float>(input + pixel * Channels, whole, Channels, centers, sums, squares);
-            }
-
-            for (; pixel < count; pixel++)
-            {
-                AddPixel<TSimd, TVector>(input + pixel * Channels, 0, whole, centers, sums, squares);
-                AddPixel<SimdScalar, float>(input + pixel * Channels, whole, Channels, centers, sums, squares);
-            }
-
+            int several = Channels - Channels % SimdSeveral<TSimd, TVector>.Count;
+            AddDistances<SimdSeveral<TSimd, TVector>, Several<TVector>>(input, count, 0, several, centers, sums, squares);
+            AddDistances<TSimd, TVector>(input, count, several, whole, centers, sums, squares);
+            AddDistances<SimdScalar, float>(input, count, whole, Channels, centers, sums, squares);
             MergeChannels(count, centers, sums, squares, Partials + (nint)item * Groups);
         }
 
@@ -192,36 +181,24 @@ public static unsafe class GroupNorm
             }
         }
 
-        // Eight pixels of channels start … end: distances from the centers and their squares.
-        private readonly void AddBlock<TSimd, TVector>(float* input, int start, int end, float* centers, float* sums, float* squares)
+        // Sums of channels start … end over all pixels: distances from the centers and their squares.
+        private readonly void AddDistances<TSimd, TVector>(float* input, nint pixels, int start, int end, float* centers, float* sums, float* squares)
             where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            nint stride = Channels;
+            nint ahead = PixelsAhead * (nint)Channels;
             for (int c = start; c < end; c += TSimd.Count)
             {
-                float* x = input + c, later = x + 4 * stride;
-                TVector center = TSimd.Load(centers + c);
-                TVector d0 = TSimd.Subtract(TSimd.Load(x), center), d1 = TSimd.Subtract(TSimd.Load(x + stride), center);
-                TVector d2 = TSimd.Subtract(TSimd.Load(x + 2 * stride), center), d3 = TSimd.Subtract(TSimd.Load(x + 3 * stride), center);
-                TVector d4 = TSimd.Subtract(TSimd.Load(later), center), d5 = TSimd.Subtract(TSimd.Load(later + stride), center);
-                TVector d6 = TSimd.Subtract(TSimd.Load(later + 2 * stride), center), d7 = TSimd.Subtract(TSimd.Load(later + 3 * stride), center);
-                TVector sum = TSimd.Add(TSimd.Add(TSimd.Add(d0, d1), TSimd.Add(d2, d3)), TSimd.Add(TSimd.Add(d4, d5), TSimd.Add(d6, d7)));
-                TVector q0 = TSimd.MultiplyAdd(d1, d1, TSimd.Multiply(d0, d0)), q1 = TSimd.MultiplyAdd(d3, d3, TSimd.Multiply(d2, d2));
-                q0 = TSimd.MultiplyAdd(d5, d5, TSimd.MultiplyAdd(d4, d4, q0));
-                q1 = TSimd.MultiplyAdd(d7, d7, TSimd.MultiplyAdd(d6, d6, q1));
-                TSimd.Store(sums + c, TSimd.Add(TSimd.Load(sums + c), sum));
-                TSimd.Store(squares + c, TSimd.Add(TSimd.Load(squares + c), TSimd.Add(q0, q1)));
-            }
-        }
+                TVector center = TSimd.Load(centers + c), sum = TSimd.Zero, square = TSimd.Zero;
+                for (float* x = input + c, stop = x + pixels * Channels; x != stop; x += Channels)
+                {
+                    TSimd.Prefetch(x + ahead);
+                    TVector d = TSimd.Subtract(TSimd.Load(x), center);
+                    sum = TSimd.Add(sum, d);
+                    square = TSimd.MultiplyAdd(d, d, square);
+                }
 
-        private static void AddPixel<TSimd, TVector>(float* input, int start, int end, float* centers, float* sums, float* squares)
-            where TSimd : struct, ISimd<TVector> where TVector : struct
-        {
-            for (int c = start; c < end; c += TSimd.Count)
-            {
-                TVector d = TSimd.Subtract(TSimd.Load(input + c), TSimd.Load(centers + c));
-                TSimd.Store(sums + c, TSimd.Add(TSimd.Load(sums + c), d));
-                TSimd.Store(squares + c, TSimd.MultiplyAdd(d, d, TSimd.Load(squares + c)));
+                TSimd.Store(sums + c, sum);
+                TSimd.Store(squares + c, square);
             }
         }
 
@@ -272,7 +249,7 @@ public static unsafe class GroupNorm
         {
             item = All.Items - 1 - item;
             (nint start, nint count) = All.Cut.Of(item);
-            int channels = All.Channels, whole = channels - channels % TSimd.Count, threes = channels - channels % (3 * TSimd.Count);
+            int channels = All.Channels, whole = channels - channels % TSimd.Count, several = channels - channels % SimdSeveral<TSimd, TVector>.Count;
             float* scale = All.Scale + item / All.Cut.Chunks * (nint)channels, shift = All.Shift + item / All.Cut.Chunks * (nint)channels;
             float* x = All.Input + start * channels, y = All.Output + start * channels;
             bool aligned = whole == channels && (nint)y % (TSimd.Count * sizeof(float)) == 0;
@@ -280,13 +257,13 @@ public static unsafe class GroupNorm
             {
                 if (All.NonTemporal && aligned)
                 {
-                    Stream<SimdThree<TSimd, TVector>, Three<TVector>>(x, y, 0, threes, scale, shift);
-                    Stream<TSimd, TVector>(x, y, threes, whole, scale, shift);
+                    Stream<SimdSeveral<TSimd, TVector>, Several<TVector>>(x, y, 0, several, scale, shift);
+                    Stream<TSimd, TVector>(x, y, several, whole, scale, shift);
                 }
                 else
                 {
-                    Row<SimdThree<TSimd, TVector>, Three<TVector>>(x, y, 0, threes, scale, shift);
-                    Row<TSimd, TVector>(x, y, threes, whole, scale, shift);
+                    Row<SimdSeveral<TSimd, TVector>, Several<TVector>>(x, y, 0, several, scale, shift);
+                    Row<TSimd, TVector>(x, y, several, whole, scale, shift);
                 }
 
                 Row<SimdScalar, float>(x, y, whole, channels, scale, shift);
@@ -296,13 +273,19 @@ public static unsafe class GroupNorm
         private static void Row<TSimd, TVector>(float* x, float* y, int start, int end, float* scale, float* shift) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
             for (int c = start; c < end; c += TSimd.Count)
+            {
+                TSimd.Prefetch(x + c + CacheLines.Ahead);
                 TSimd.Store(y + c, TActivation.Invoke<TSimd, TVector>(TSimd.MultiplyAdd(TSimd.Load(x + c), TSimd.Load(scale + c), TSimd.Load(shift + c))));
+            }
         }
 
         private static void Stream<TSimd, TVector>(float* x, float* y, int start, int end, float* scale, float* shift) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
             for (int c = start; c < end; c += TSimd.Count)
+            {
+                TSimd.Prefetch(x + c + CacheLines.Ahead);
                 TSimd.StoreNonTemporal(y + c, TActivation.Invoke<TSimd, TVector>(TSimd.MultiplyAdd(TSimd.Load(x + c), TSimd.Load(scale + c), TSimd.Load(shift + c))));
+            }
         }
     }
 }

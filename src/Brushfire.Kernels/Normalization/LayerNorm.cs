@@ -8,7 +8,8 @@ namespace Brushfire.Kernels;
 
 public static unsafe class LayerNorm
 {
-    private const int ElementsPerItem = 16_384;
+    // A block of rows stays in the nearest cache between its moments and their application.
+    private const int ElementsPerBlock = 4_096, MaxBlockRows = 16;
 
     // Squared distance of center and mean, in variances, from which the difference of squares would lose more than a digit.
     private const float MaxOffset = 16;
@@ -26,7 +27,7 @@ public static unsafe class LayerNorm
             Weight = weight,
             Bias = bias,
             Epsilon = epsilon,
-            RowsPerItem = Math.Max(1, ElementsPerItem / columns),
+            RowsPerItem = Math.Max(1, ItemSize.Of(rows * columns) / columns),
         };
         WorkerPool.Run(checked((int)((rows + work.RowsPerItem - 1) / work.RowsPerItem)), ref work);
     }
@@ -35,7 +36,7 @@ public static unsafe class LayerNorm
     public static void Statistics(nint rows, int columns, float* input, float epsilon, float* mean, float* scale)
     {
         if (columns == 0) return;
-        var work = new StatisticsWork { Rows = rows, Columns = columns, Input = input, Mean = mean, Scale = scale, Epsilon = epsilon, RowsPerItem = Math.Max(1, ElementsPerItem / columns) };
+        var work = new StatisticsWork { Rows = rows, Columns = columns, Input = input, Mean = mean, Scale = scale, Epsilon = epsilon, RowsPerItem = Math.Max(1, ItemSize.Of(rows * columns) / columns) };
         WorkerPool.Run(checked((int)((rows + work.RowsPerItem - 1) / work.RowsPerItem)), ref work);
     }
 
@@ -49,28 +50,42 @@ public static unsafe class LayerNorm
         public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
             nint end = nint.Min(Rows, (item + (nint)1) * RowsPerItem);
-            for (nint row = (nint)item * RowsPerItem; row < end; row++) Row<TSimd, TVector>(Input + row * Columns, Output + row * Columns);
+            int block = Math.Clamp(ElementsPerBlock / Columns, 1, MaxBlockRows);
+            for (nint row = (nint)item * RowsPerItem; row < end; row += block)
+                Block<TSimd, TVector>((int)nint.Min(block, end - row), Input + row * Columns, Output + row * Columns);
         }
 
-        private readonly void Row<TSimd, TVector>(float* input, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
+        // The moments of a row are a chain of steps that wait for each other: those of several rows overlap.
+        private readonly void Block<TSimd, TVector>(int rows, float* input, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            int whole = Columns - Columns % TSimd.Count;
-            (float center, float mean, float variance) = Moments<TSimd, TVector>(Columns, input);
-            float scale = 1 / float.Sqrt(variance + Epsilon);
-            Apply<TSimd, TVector>(0, whole, input, output, center, scale, -mean * scale);
-            Apply<SimdScalar, float>(whole, Columns, input, output, center, scale, -mean * scale);
+            int whole = Columns - Columns % TSimd.Count, several = Columns - Columns % SimdSeveral<TSimd, TVector>.Count;
+            float* centers = stackalloc float[MaxBlockRows], scales = stackalloc float[MaxBlockRows], shifts = stackalloc float[MaxBlockRows];
+            for (int row = 0; row < rows; row++)
+            {
+                (centers[row], float mean, float variance) = Moments<TSimd, TVector>(Columns, input + (nint)row * Columns);
+                scales[row] = 1 / float.Sqrt(variance + Epsilon);
+                shifts[row] = -mean * scales[row];
+            }
+
+            for (int row = 0; row < rows; row++, input += Columns, output += Columns)
+            {
+                Apply<SimdSeveral<TSimd, TVector>, Several<TVector>>(0, several, input, output, centers[row], scales[row], shifts[row]);
+                Apply<TSimd, TVector>(several, whole, input, output, centers[row], scales[row], shifts[row]);
+                Apply<SimdScalar, float>(whole, Columns, input, output, centers[row], scales[row], shifts[row]);
+            }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private readonly void Apply<TSimd, TVector>(int start, int end, float* input, float* output, float around, float scale, float shift)
             where TSimd : struct, ISimd<TVector> where TVector : struct
         {
+            float* weight = Weight, bias = Bias;
             TVector center = TSimd.Broadcast(around), scales = TSimd.Broadcast(scale), shifts = TSimd.Broadcast(shift);
             for (int i = start; i < end; i += TSimd.Count)
             {
                 TVector y = TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(input + i), center), scales, shifts);
-                if (Weight is not null) y = TSimd.Multiply(y, TSimd.Load(Weight + i));
-                if (Bias is not null) y = TSimd.Add(y, TSimd.Load(Bias + i));
+                if (weight is not null) y = TSimd.Multiply(y, TSimd.Load(weight + i));
+                if (bias is not null) y = TSimd.Add(y, TSimd.Load(bias + i));
                 TSimd.Store(output + i, y);
             }
         }
@@ -130,6 +145,7 @@ public static unsafe class LayerNorm
         TVector q0 = TSimd.Zero, q1 = TSimd.Zero, q2 = TSimd.Zero, q3 = TSimd.Zero;
         for (; i + 4 * step <= count; i += 4 * step)
         {
+            for (int k = 0; k < 4; k++) TSimd.Prefetch(input + i + CacheLines.Ahead + k * step);
             TVector d0 = TSimd.Subtract(TSimd.Load(input + i), center), d1 = TSimd.Subtract(TSimd.Load(input + i + step), center);
             TVector d2 = TSimd.Subtract(TSimd.Load(input + i + 2 * step), center), d3 = TSimd.Subtract(TSimd.Load(input + i + 3 * step), center);
             s0 = TSimd.Add(s0, d0);

@@ -159,7 +159,7 @@ public static unsafe class Pointwise
 
         private static void Apply<TSimd, TVector>(nint count, float* a, float* b, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            nint i = ApplyWhole<SimdThree<TSimd, TVector>, Three<TVector>>(0, count, a, b, output);
+            nint i = ApplyWhole<SimdSeveral<TSimd, TVector>, Several<TVector>>(0, count, a, b, output);
             i = ApplyWhole<TSimd, TVector>(i, count, a, b, output);
 
             int rest = (int)(count - i);
@@ -173,6 +173,8 @@ public static unsafe class Pointwise
         {
             for (; i <= count - TSimd.Count; i += TSimd.Count)
             {
+                TSimd.Prefetch(a + i + CacheLines.Ahead);
+                if (TFunction.Inputs > 1) TSimd.Prefetch(b + i + CacheLines.Ahead);
                 TVector second = TFunction.Inputs > 1 ? TSimd.Load(b + i) : TSimd.Zero;
                 TSimd.Store(output + i, TFunction.Invoke<TSimd, TVector>(TSimd.Load(a + i), second));
             }

@@ -15,7 +15,8 @@ public sealed unsafe class SimdTests
         Check<Simd512, Vector512<float>>();
         Check<Simd256, Vector256<float>>();
         Check<Simd128, Vector128<float>>();
-        Check<SimdThree<Simd256, Vector256<float>>, Three<Vector256<float>>>();
+        Check<SimdSeveral<Simd512, Vector512<float>>, Several<Vector512<float>>>();
+        Check<SimdSeveral<Simd256, Vector256<float>>, Several<Vector256<float>>>();
     }
 
     [Theory]

@@ -107,11 +107,13 @@ public sealed unsafe class UnaryOperatorsTests
         Apply<TOperator, Simd128, Vector128<float>>(x, y);
         Assert.Equal(expected, y);
 
-        int threes = x.Length / 48 * 48;
-        Apply<TOperator, SimdThree<Simd128, Vector128<float>>, Three<Vector128<float>>>(x[..threes], y);
-        Assert.Equal(expected[..threes], y[..threes]);
-        Apply<TOperator, SimdThree<Simd256, Vector256<float>>, Three<Vector256<float>>>(x[^threes..], y);
-        Assert.Equal(expected[^threes..], y[..threes]);
+        int several = x.Length / 192 * 192;
+        Apply<TOperator, SimdSeveral<Simd128, Vector128<float>>, Several<Vector128<float>>>(x[..several], y);
+        Assert.Equal(expected[..several], y[..several]);
+        Apply<TOperator, SimdSeveral<Simd256, Vector256<float>>, Several<Vector256<float>>>(x[^several..], y);
+        Assert.Equal(expected[^several..], y[..several]);
+        Apply<TOperator, SimdSeveral<Simd512, Vector512<float>>, Several<Vector512<float>>>(x[^several..], y);
+        Assert.Equal(expected[^several..], y[..several]);
     }
 
     private static void Apply<TOperator, TSimd, TVector>(float[] x, float[] y)
