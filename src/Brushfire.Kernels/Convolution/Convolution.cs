@@ -25,7 +25,13 @@ public static unsafe class Convolution
             case ConvolutionAlgorithm.Winograd2:
                 Winograd.Run<WinogradF2, Float32Operands, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
                 break;
-            case ConvolutionAlgorithm.Winograd4:
+            case ConvolutionAlgorithm.Winograd4Rounded when filter.Element == ElementKind.BFloat16 && BFloat16Kernels.IsNative:
+                Winograd.Run<WinogradF4, PairOperands<BFloat16Kernels.Native>, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
+                break;
+            case ConvolutionAlgorithm.Winograd4Rounded when filter.Element == ElementKind.BFloat16:
+                Winograd.Run<WinogradF4, WidenedOperands, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
+                break;
+            case ConvolutionAlgorithm.Winograd4 or ConvolutionAlgorithm.Winograd4Rounded:
                 Winograd.Run<WinogradF4, Float32Operands, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
                 break;
             case ConvolutionAlgorithm.Direct when shape.IsPointwise:
