@@ -52,7 +52,7 @@ public abstract class CompiledFunction
     /// <summary>The places that read values while the function was captured, each once.</summary>
     public IReadOnlyList<GraphBreak> GraphBreaks => Copy(_breaks);
 
-    /// <summary>One for each graph that was compiled.</summary>
+    /// <summary>One for each graph that was compiled, in order; the latest ones, as many as programs are kept.</summary>
     public IReadOnlyList<CompileReport> Reports => Copy(_reports);
 
     private protected object? Invoke(params object?[] arguments)
@@ -140,7 +140,12 @@ public abstract class CompiledFunction
             if (entry is not null && _programs.Keys.Any(graph.EqualsButForConstants)) entry.HostValuesVary = true;
             (IGraphProgram program, CompileReport report) = Compilation.Run(graph, capturing, $"{Name}-{s_graphs.AddOrUpdate(Name, 1, (_, count) => count + 1)}", _passes, CompilerSettings.Current);
             _programs.Add(graph, program);
-            lock (_gate) _reports.Add(report);
+            lock (_gate)
+            {
+                if (_reports.Count == MostPrograms) _reports.RemoveAt(0);
+                _reports.Add(report);
+            }
+
             CompilerLog.Write("capture", () => $"{Name}: a graph of {graph.Nodes.Length} nodes");
             return program;
         }

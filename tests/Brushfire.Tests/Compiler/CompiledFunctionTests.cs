@@ -80,6 +80,16 @@ public sealed class CompiledFunctionTests
     }
 
     [Fact]
+    public void As_many_reports_are_kept_as_programs_and_the_latest_ones()
+    {
+        using var scope = new TensorScope();
+        CompiledFunction<Func<Tensor, Tensor>> compiled = Compile<Tensor, Tensor>(x => x + 1);
+        for (int length = 1; length <= 130; length++) compiled.Call(Tensor.Full([length], 1));
+        Assert.Equal(128, compiled.Reports.Count);
+        Assert.Contains("%x: f32[130]", compiled.Reports[^1].Graph.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Entries_are_bounded_and_the_function_itself_runs_beyond()
     {
         using var scope = new TensorScope();
