@@ -81,7 +81,7 @@ internal sealed class ValueCode
     /// <summary>The float64 that a fold is added up in.</summary>
     public string Total(Expr fold) => $"{Name(fold)}Total";
 
-    public string StoreAt(int access, string column, string value) => ColumnStride(access) == 1
+    public string StoreAt(int access, string column, string value) => IsStream(access)
         ? $"TSimd.Store({Pointer(access)} + {column}, {value});"
         : $"Lanes.Store<TSimd, TVector>({Pointer(access)} + {column} * {Step(access)}, {Step(access)}, {value});";
 
@@ -100,7 +100,7 @@ internal sealed class ValueCode
         _ => float.IsNaN(value) ? "float.NaN" : value.ToString("R", CultureInfo.InvariantCulture) + "f",
     };
 
-    private string LoadAt(int access, string column) => ColumnStride(access) == 1
+    private string LoadAt(int access, string column) => IsStream(access)
         ? $"TSimd.Load({Pointer(access)} + {column})"
         : $"Lanes.Load<TSimd, TVector>({Pointer(access)} + {column} * {Step(access)}, {Step(access)})";
 

@@ -30,6 +30,7 @@ public static class ConvolutionAlgorithms
         if (filter == ElementKind.BFloat16 && shape.Channels % 2 != 0) return ConvolutionAlgorithm.Direct; // pairs reach across taps
         if (s_forced is { } forced) return forced;
         if (Math.Min(shape.Channels, shape.OutputChannels) < MinChannels) return ConvolutionAlgorithm.Direct;
+        // Direct products of bfloat16 pairs are twice as fast: tiles have to save more.
         if (Saving(shape) < (filter == ElementKind.BFloat16 ? 3 : 2)) return ConvolutionAlgorithm.Direct;
         return filter == ElementKind.BFloat16 && BearsRounding(shape) ? ConvolutionAlgorithm.Winograd4Rounded : ConvolutionAlgorithm.Winograd4;
     }

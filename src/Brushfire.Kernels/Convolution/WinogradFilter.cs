@@ -3,7 +3,6 @@
 // each item of the products transforms what it needs, into the second-level cache, as reading four times the numbers from
 // memory would take longer.
 
-using System.Runtime.Intrinsics.X86;
 
 namespace Brushfire.Kernels;
 
@@ -87,7 +86,6 @@ internal unsafe struct WinogradFilter<TTransform, TOperands> : IWork where TTran
     // The filter comes from memory in nine streams; behind the last number nothing is read: a prefetch is only a hint.
     private static void Prefetch(float* filter, nint tapStride)
     {
-        if (!Sse.IsSupported) return;
-        for (int tap = 0; tap < Taps; tap++) Sse.Prefetch0(filter + tap * tapStride);
+        for (int tap = 0; tap < Taps; tap++) CacheLines.Prefetch(filter + tap * tapStride);
     }
 }
