@@ -17,9 +17,10 @@ public static unsafe partial class AlignedMemory
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         nint alignment = bytes >= HugePage ? HugePage : 64;
-        nint size = (Math.Max(bytes, 1) + alignment - 1) / alignment * alignment;
-        void* start = NativeMemory.AlignedAlloc((nuint)size, (nuint)alignment);
-        if (alignment == HugePage && OperatingSystem.IsLinux()) _ = Advise(start, (nuint)size, AdviseHugePages);
+        void* start = NativeMemory.AlignedAlloc((nuint)bytes, (nuint)alignment);
+
+        // A last stretch that fills no huge page has plain ones.
+        if (alignment == HugePage && OperatingSystem.IsLinux()) _ = Advise(start, (nuint)bytes, AdviseHugePages);
         return start;
     }
 

@@ -1,6 +1,6 @@
 // Native memory for tensors, kept for reuse: a freed block goes to a list of its size class and the next tensor of that
 // class takes it without a page fault. Sizes are rounded up by at most an eighth, from 2 MB on also to whole huge pages.
-// All threads share one allocator.
+// What comes only once, a weight, has its exact size instead. All threads share one allocator.
 //
 // Note: what is kept. Memory in use and kept together stays below the most that was ever in use, plus a reserve, since blocks
 // of one class do not serve another; beyond it, the class that was used longest ago gives up blocks first. A model that runs
@@ -16,12 +16,13 @@ public readonly record struct AllocatorStatistics(long BytesInUse, long PeakByte
 public static unsafe class Allocator
 {
     private const long Reserve = 1L << 30;
+    private const long Alignment = 64;
 
     private static readonly Lock s_gate = new();
     private static readonly Dictionary<long, SizeClass> s_classes = [];
     private static AllocatorStatistics s_statistics;
     private static long s_highest, s_uses;
-    [ThreadStatic] private static bool t_uncached;
+    [ThreadStatic] private static bool t_once;
 
     public static AllocatorStatistics Statistics
     {
@@ -44,25 +45,30 @@ public static unsafe class Allocator
         }
     }
 
-    /// <summary>Memory that this thread frees goes back to the system at once until the result is disposed of: for large blocks that come only once.</summary>
-    internal static IDisposable WithoutCache()
+    /// <summary>Whether memory that this thread needs now comes only once.</summary>
+    internal static bool IsOnce => t_once;
+
+    /// <summary>Storages that this thread makes until the result is disposed of come only once: they have their exact size, and go back to the system when they are freed.</summary>
+    internal static IDisposable Once()
     {
-        var previous = new Restore(t_uncached);
-        t_uncached = true;
+        var previous = new Restore(t_once);
+        t_once = true;
         return previous;
     }
 
     private sealed class Restore(bool previous) : IDisposable
     {
-        public void Dispose() => t_uncached = previous;
+        public void Dispose() => t_once = previous;
     }
 
-    internal static void* Allocate(long bytes)
+    /// <param name="bytes">At least so many.</param>
+    /// <param name="once">Of exactly this size, as <see cref="Free"/> has to be told as well.</param>
+    internal static void* Allocate(long bytes, bool once = false)
     {
-        long size = RoundUp(bytes);
+        long size = SizeOf(bytes, once);
         lock (s_gate)
         {
-            if (Use(size).Blocks.TryPop(out nint block))
+            if (!once && Use(size).Blocks.TryPop(out nint block))
             {
                 s_statistics = s_statistics with { BytesCached = s_statistics.BytesCached - size };
                 Count(size);
@@ -107,13 +113,13 @@ public static unsafe class Allocator
         }
     }
 
-    internal static void Free(void* start, long bytes)
+    internal static void Free(void* start, long bytes, bool once = false)
     {
-        long size = RoundUp(bytes);
+        long size = SizeOf(bytes, once);
         lock (s_gate)
         {
             s_statistics = s_statistics with { BytesInUse = s_statistics.BytesInUse - size };
-            if (!t_uncached)
+            if (!once)
             {
                 Use(size).Blocks.Push((nint)start);
                 s_statistics = s_statistics with { BytesCached = s_statistics.BytesCached + size };
@@ -143,11 +149,13 @@ public static unsafe class Allocator
         }
     }
 
+    private static long SizeOf(long bytes, bool once) => once ? (bytes + Alignment - 1) / Alignment * Alignment : RoundUp(bytes);
+
     // Eight classes between powers of two; large blocks are whole huge pages as well.
     private static long RoundUp(long bytes)
     {
-        if (bytes <= 64) return 64;
-        long step = Math.Max(64, 1L << (int)Math.Max(0, long.Log2(bytes) - 3));
+        if (bytes <= Alignment) return Alignment;
+        long step = Math.Max(Alignment, 1L << (int)Math.Max(0, long.Log2(bytes) - 3));
         long size = (bytes + step - 1) / step * step;
         return size < AlignedMemory.HugePage ? size : (size + AlignedMemory.HugePage - 1) / AlignedMemory.HugePage * AlignedMemory.HugePage;
     }

@@ -40,7 +40,8 @@ internal sealed unsafe class NativeStorage(long bytes) : Storage(bytes)
 {
     // The garbage collector is not told of the bytes: scopes free temporaries, and pressure would set off a collection
     // every few ops (four a step of the shipped model, with their threads beside the kernels').
-    private void* _pointer = Allocator.Allocate(bytes);
+    private readonly bool _once = Allocator.IsOnce;
+    private void* _pointer = Allocator.Allocate(bytes, Allocator.IsOnce);
 
     public override void* Pointer => _pointer;
 
@@ -55,7 +56,7 @@ internal sealed unsafe class NativeStorage(long bytes) : Storage(bytes)
     private void Free()
     {
         if (_pointer == null) return;
-        Allocator.Free(_pointer, Bytes);
+        Allocator.Free(_pointer, Bytes, _once);
         _pointer = null;
     }
 

@@ -50,6 +50,20 @@ public sealed class ParameterTests
         view.Dispose();
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_parameter_takes_no_more_memory_than_its_values(bool packed)
+    {
+        const int Outputs = 2304, Inputs = 1025; // whole panels of any width, and no whole number of pages
+        using var scope = new TensorScope();
+        using Tensor weight = Parameter.Create("weight", [Outputs, Inputs], () => Tensor.Create([Outputs, Inputs], values => values.Fill(1)));
+        using Tensor input = Tensor.Full([1, Inputs], 1);
+        long before = Allocator.Statistics.BytesInUse;
+        using (Tensor used = packed ? input.Linear(weight) : weight + weight) Assert.Equal(packed ? Inputs : 2, used.ToArray()[^1]);
+        Assert.Equal(Outputs * Inputs * sizeof(float), Allocator.Statistics.BytesInUse - before);
+    }
+
     [Fact]
     public void Loading_and_packing_are_timed_apart()
     {
