@@ -62,5 +62,5 @@ internal readonly unsafe struct PairAttention<TKernels> : IAttentionOperands whe
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Multiply<TSimd, TVector>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate)
         where TSimd : struct, ISimd<TVector> where TVector : struct =>
-        TKernels.Multiply(Blocks.Count(k, 2), (byte*)a, (byte*)b, tile, tileStride, accumulate, BFloat16Code.Columns, (byte*)a, 0);
+        TKernels.Multiply(Blocks.Count(k, 2), (byte*)a, (byte*)b, tile, tileStride, accumulate, BFloat16Code.Columns, AheadLines.None(a));
 }

@@ -41,6 +41,10 @@ public readonly unsafe struct ConvolutionPanels<TPrologue>(in ConvolutionShape s
         }
     }
 
+    // With more taps than one, most pixels are in the cache for another tap's sake.
+    public float* Address(int batch, nint row, int k) =>
+        _shape.KernelWidth * _shape.KernelHeight == 1 && Pixel(First(row), 0, 0) is >= 0 and var pixel ? Row(pixel) + k : null;
+
     // K cut at the taps.
     private void PackTaps<TSimd, TVector>(Window* windows, int used, int k, int count, float* panel) where TSimd : struct, ISimd<TVector> where TVector : struct
     {

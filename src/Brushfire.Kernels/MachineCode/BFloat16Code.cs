@@ -27,14 +27,15 @@ internal static class BFloat16Code
     private const int MaxVectors = 3, VectorBytes = 64;
 
     /// <summary>
-    /// void(nint pairs, void* a, void* b, float* tile, nint tileStrideBytes, int accumulate, void* ahead, nint aheadStep): the tile's first columns, of
-    /// <paramref name="vectors"/> vectors, are written, or the product added to them. Each step brings a line from ahead on into the second-level cache.
+    /// void(nint pairs, void* a, void* b, float* tile, nint tileStrideBytes, int accumulate, void* aheadB, nint aheadBStep, void* aheadA, nint aheadAStep): the tile's first columns, of
+    /// <paramref name="vectors"/> vectors, are written, or the product added to them. Each step brings a line of both stretches ahead into the second-level cache.
     /// </summary>
     public static byte[] Tile(int vectors)
     {
         var code = new Assembler(64);
         (AssemblerRegister64 pairs, AssemblerRegister64 a, AssemblerRegister64 b, AssemblerRegister64 tile, AssemblerRegister64 stride) = (rdi, rsi, rdx, rcx, r8);
-        (AssemblerRegister64 ahead, AssemblerRegister64 aheadStep) = (r10, r11);
+        (AssemblerRegister64 aheadB, AssemblerRegister64 aheadBStep, AssemblerRegister64 aheadA) = (r10, r11, rax);
+        AssemblerMemoryOperand aheadAStep = __qword_ptr[rsp + 32];
         AssemblerRegisterZMM[] sums =
         [
             zmm0, zmm1, zmm2, zmm3, zmm4, zmm5, zmm6, zmm7, zmm8, zmm9, zmm10, zmm11,
@@ -44,13 +45,15 @@ internal static class BFloat16Code
         Label loop = code.CreateLabel(), end = code.CreateLabel(), store = code.CreateLabel();
 
         foreach (AssemblerRegisterZMM sum in sums) code.vpxord(sum, sum, sum);
-        code.mov(ahead, __qword_ptr[rsp + 8]);
-        code.mov(aheadStep, __qword_ptr[rsp + 16]);
+        code.mov(aheadB, __qword_ptr[rsp + 8]);
+        code.mov(aheadBStep, __qword_ptr[rsp + 16]);
+        code.mov(aheadA, __qword_ptr[rsp + 24]);
         code.test(pairs, pairs);
         code.jle(end);
 
         code.Label(ref loop);
-        code.prefetcht1(__byte_ptr[ahead]);
+        code.prefetcht1(__byte_ptr[aheadB]);
+        code.prefetcht1(__byte_ptr[aheadA]);
         for (int v = 0; v < vectors; v++) code.vmovups(columns[v], __[b + v * VectorBytes]);
         for (int r = 0; r < Rows; r++)
         {
@@ -61,7 +64,8 @@ internal static class BFloat16Code
 
         code.add(a, Rows * sizeof(uint));
         code.add(b, MaxVectors * VectorBytes);
-        code.add(ahead, aheadStep);
+        code.add(aheadB, aheadBStep);
+        code.add(aheadA, aheadAStep);
         code.dec(pairs);
         code.jne(loop);
 

@@ -8,8 +8,8 @@ namespace Brushfire.Kernels;
 /// <summary>The kernels that are multiplied with in machine code; a struct type parameter, so that tests can interpret the code.</summary>
 internal unsafe interface IBFloat16Kernels
 {
-    /// <summary>The first <paramref name="columns"/> of a tile of 8 x 48 from panels of pairs; each pair asks for memory <paramref name="aheadStep"/> bytes on: see <see cref="BFloat16Code.Tile"/>.</summary>
-    static abstract void Multiply(nint pairs, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, byte* ahead, nint aheadStep);
+    /// <summary>The first <paramref name="columns"/> of a tile of 8 x 48 from panels of pairs; each pair of steps along K asks for two lines: see <see cref="BFloat16Code.Tile"/>.</summary>
+    static abstract void Multiply(nint pairs, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, AheadLines ahead);
 
     /// <summary>Rows of 8 numbers to rows of 8 pairs: see <see cref="BFloat16Code.PackRows"/>.</summary>
     static abstract void PackRows(nint fours, float* rows, uint* pairs);
@@ -17,7 +17,7 @@ internal unsafe interface IBFloat16Kernels
 
 public static unsafe class BFloat16Kernels
 {
-    private static readonly delegate* unmanaged[SuppressGCTransition]<nint, void*, void*, float*, nint, int, void*, nint, void> s_oneVector, s_twoVectors, s_threeVectors;
+    private static readonly delegate* unmanaged[SuppressGCTransition]<nint, void*, void*, float*, nint, int, void*, nint, void*, nint, void> s_oneVector, s_twoVectors, s_threeVectors;
     private static readonly delegate* unmanaged[SuppressGCTransition]<nint, float*, void*, void> s_packRows;
 
     static BFloat16Kernels()
@@ -36,8 +36,8 @@ public static unsafe class BFloat16Kernels
         }
     }
 
-    private static delegate* unmanaged[SuppressGCTransition]<nint, void*, void*, float*, nint, int, void*, nint, void> LoadTile(int vectors) =>
-        (delegate* unmanaged[SuppressGCTransition]<nint, void*, void*, float*, nint, int, void*, nint, void>)CodePages.Load(BFloat16Code.Tile(vectors));
+    private static delegate* unmanaged[SuppressGCTransition]<nint, void*, void*, float*, nint, int, void*, nint, void*, nint, void> LoadTile(int vectors) =>
+        (delegate* unmanaged[SuppressGCTransition]<nint, void*, void*, float*, nint, int, void*, nint, void*, nint, void>)CodePages.Load(BFloat16Code.Tile(vectors));
 
     /// <summary>Whether bfloat16 products are the processor's own; else they are as fast as float32 ones.</summary>
     public static bool IsNative { get; }
@@ -52,8 +52,8 @@ public static unsafe class BFloat16Kernels
     /// <summary>The machine code itself; only where <see cref="IsNative"/>.</summary>
     internal readonly struct Native : IBFloat16Kernels
     {
-        public static void Multiply(nint pairs, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, byte* ahead, nint aheadStep) =>
-            (columns > 32 ? s_threeVectors : columns > 16 ? s_twoVectors : s_oneVector)(pairs, a, b, tile, tileStride * sizeof(float), accumulate ? 1 : 0, ahead, aheadStep);
+        public static void Multiply(nint pairs, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, AheadLines ahead) =>
+            (columns > 32 ? s_threeVectors : columns > 16 ? s_twoVectors : s_oneVector)(pairs, a, b, tile, tileStride * sizeof(float), accumulate ? 1 : 0, ahead.B, ahead.BStep, ahead.A, ahead.AStep);
 
         public static void PackRows(nint fours, float* rows, uint* pairs) => s_packRows(fours, rows, pairs);
     }

@@ -26,6 +26,7 @@ public static unsafe class Gemm
         if (m == 0 || b.N == 0) return;
         var work = new Work<TPanels, TEpilogue, TOperands>
         {
+            Batch = batch,
             M = m,
             Panels = panels,
             B = b,
@@ -37,7 +38,7 @@ public static unsafe class Gemm
 
     private struct Work<TPanels, TEpilogue, TOperands> : IWork where TPanels : struct, IPanelSource where TEpilogue : struct, IEpilogue where TOperands : struct, IOperands
     {
-        public int M;
+        public int Batch, M;
         public TPanels Panels;
         public PackedMatrix B;
         public TEpilogue Epilogue;
@@ -66,6 +67,7 @@ public static unsafe class Gemm
             {
                 int k = block * Blocks.KC, count = Math.Min(Blocks.KC, B.K - k);
                 TOperands.PackA<TPanels, TSimd, TVector>(Panels, batch, row, rows, k, count, a, stage);
+                var nextBlock = new NextBlock(this, item, block, panels * rowTiles);
                 int aPanelBytes = PanelBytes(mr, count), share = Blocks.Count((int)PackedMatrix.ColumnBytes(count, TOperands.ElementB) * nr, rowTiles);
                 for (int panel = 0; panel < panels; panel++)
                 {
@@ -82,10 +84,44 @@ public static unsafe class Gemm
                     {
                         int usedRows = Math.Min(mr, rows - i), usedColumns = Math.Min(nr, columns - j);
                         if (finished) Epilogue.Prefetch(batch, row + i, column + j, usedRows, usedColumns);
-                        TOperands.Multiply<TSimd, TVector>(count, aPanel, bPanel, sum + half * nr, tileColumns, accumulate: block > 0, usedColumns, next, share);
+                        TOperands.Multiply<TSimd, TVector>(count, aPanel, bPanel, sum + half * nr, tileColumns, accumulate: block > 0, usedColumns, new Ahead(next, share, nextBlock.Share(Panels, out int nextBytes), nextBytes));
                         if (finished) Epilogue.Store<TSimd, TVector>(sum, tileColumns, batch, row + i, column + j, usedRows, usedColumns);
                     }
                 }
+            }
+        }
+
+        // The block of A that this thread probably packs next, cut into shares of whole rows for the last tiles before it: asked for earlier,
+        // panels of B would push it out of the second-level cache again. Rows are asked for as if they lay behind each other.
+        private ref struct NextBlock
+        {
+            private readonly int _batch, _k, _rowsAtOnce, _count;
+            private readonly nint _end;
+            private nint _row;
+            private int _tilesBefore;
+
+            public NextBlock(in Work<TPanels, TEpilogue, TOperands> work, int item, int block, int tiles)
+            {
+                Blocks blocks = work.Blocks;
+                if (++block == blocks.KBlocks) (item, block) = (item + WorkerPool.Threads, 0);
+                (int group, int mBlock) = Math.DivRem(item, blocks.MBlocks);
+                _batch = group / blocks.NBlocks;
+                _k = block * blocks.KC;
+                _count = Math.Min(blocks.KC, work.B.K - _k);
+                _row = (nint)mBlock * blocks.MC;
+                _end = group < work.Batch * blocks.NBlocks ? Math.Min(_row + blocks.MC, work.M) : _row;
+                _rowsAtOnce = Math.Max(1, Blocks.Count((int)(_end - _row), tiles));
+                _tilesBefore = tiles - Blocks.Count((int)(_end - _row), _rowsAtOnce);
+            }
+
+            /// <summary>What the next tile asks for.</summary>
+            public byte* Share(in TPanels panels, out int bytes)
+            {
+                bytes = 0;
+                if (--_tilesBefore >= 0 || _row >= _end || panels.Address(_batch, _row, _k) is var address && address == null) return null;
+                bytes = (int)Math.Min(_rowsAtOnce, _end - _row) * _count * sizeof(float);
+                _row += _rowsAtOnce;
+                return (byte*)address;
             }
         }
 

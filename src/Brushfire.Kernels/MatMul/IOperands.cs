@@ -37,8 +37,8 @@ internal unsafe interface IOperands
     /// <summary>A panel of B as the micro-kernel reads it: itself, or a converted copy in the stage.</summary>
     static abstract byte* PrepareB<TSimd, TVector>(byte* panel, int count, float* stage) where TSimd : struct, ISimd<TVector> where TVector : struct;
 
-    /// <summary>The micro-kernel for the tile's first <paramref name="columns"/>, which brings <paramref name="aheadBytes"/> from <paramref name="ahead"/> on into the second-level cache on the way: see <see cref="MicroKernel"/>.</summary>
-    static abstract void Multiply<TSimd, TVector>(int count, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, byte* ahead, int aheadBytes)
+    /// <summary>The micro-kernel for the tile's first <paramref name="columns"/>, which asks for memory on the way: see <see cref="MicroKernel"/>.</summary>
+    static abstract void Multiply<TSimd, TVector>(int count, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
         where TSimd : struct, ISimd<TVector> where TVector : struct;
 }
 
@@ -60,9 +60,9 @@ internal readonly unsafe struct Float32Operands : IOperands
 
     public static byte* PrepareB<TSimd, TVector>(byte* panel, int count, float* stage) where TSimd : struct, ISimd<TVector> where TVector : struct => panel;
 
-    public static void Multiply<TSimd, TVector>(int count, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, byte* ahead, int aheadBytes)
+    public static void Multiply<TSimd, TVector>(int count, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
         where TSimd : struct, ISimd<TVector> where TVector : struct =>
-        MicroKernel.Run<TSimd, TVector>(count, (float*)a, (float*)b, tile, tileStride, accumulate, columns, ahead, aheadBytes);
+        MicroKernel.Run<TSimd, TVector>(count, (float*)a, (float*)b, tile, tileStride, accumulate, columns, ahead);
 }
 
 /// <summary>Both operands rounded to bfloat16 and multiplied as float32: products of two bfloat16 numbers are exact there.</summary>
@@ -101,9 +101,9 @@ internal readonly unsafe struct WidenedOperands : IOperands
         return (byte*)stage;
     }
 
-    public static void Multiply<TSimd, TVector>(int count, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, byte* ahead, int aheadBytes)
+    public static void Multiply<TSimd, TVector>(int count, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
         where TSimd : struct, ISimd<TVector> where TVector : struct =>
-        MicroKernel.Run<TSimd, TVector>(count, (float*)a, (float*)b, tile, tileStride, accumulate, columns, ahead, aheadBytes);
+        MicroKernel.Run<TSimd, TVector>(count, (float*)a, (float*)b, tile, tileStride, accumulate, columns, ahead);
 }
 
 /// <summary>Pairs of bfloat16 on both sides, for the processor's own products; only with 512 bits.</summary>
@@ -152,11 +152,10 @@ internal readonly unsafe struct PairOperands<TKernels> : IOperands where TKernel
 
     public static byte* PrepareB<TSimd, TVector>(byte* panel, int count, float* stage) where TSimd : struct, ISimd<TVector> where TVector : struct => panel;
 
-    public static void Multiply<TSimd, TVector>(int count, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, byte* ahead, int aheadBytes)
+    public static void Multiply<TSimd, TVector>(int count, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
         where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         int pairs = Blocks.Count(count, 2);
-        if (aheadBytes == 0) ahead = a;
-        TKernels.Multiply(pairs, a, b, tile, tileStride, accumulate, columns, ahead, Blocks.Count(aheadBytes, Math.Max(1, pairs)));
+        TKernels.Multiply(pairs, a, b, tile, tileStride, accumulate, columns, ahead.IsEmpty ? AheadLines.None(a) : ahead.Over(Math.Max(1, pairs)));
     }
 }

@@ -10,4 +10,7 @@ public unsafe interface IPanelSource
     /// are neighbours. Rows beyond <paramref name="rows"/> in the last panel are zeros.
     /// </summary>
     void Pack<TSimd, TVector>(int batch, nint row, int rows, int k, int count, float* panels) where TSimd : struct, ISimd<TVector> where TVector : struct;
+
+    /// <summary>Where the elements of a row of A lie from (row, k) on, to ask for them ahead of time; null where they are not neighbours.</summary>
+    float* Address(int batch, nint row, int k);
 }

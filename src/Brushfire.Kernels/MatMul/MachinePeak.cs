@@ -106,7 +106,7 @@ public sealed unsafe record MachinePeak(double OperationsPerSecond, double Cycle
                     {
                         case TileKind.Own: MicroKernel.Run<TSimd, TVector>(k, a, b, tile, columns, accumulate: false); break;
                         case TileKind.FourByThree: MicroKernel.Run4x3<TSimd, TVector>(k, a, b, tile, columns, accumulate: false); break;
-                        case TileKind.Pairs: BFloat16Kernels.Native.Multiply(k, (byte*)a, (byte*)b, tile, columns, accumulate: false, columns, (byte*)a, 0); break;
+                        case TileKind.Pairs: BFloat16Kernels.Native.Multiply(k, (byte*)a, (byte*)b, tile, columns, accumulate: false, columns, AheadLines.None(a)); break;
                     }
                 }
             }

@@ -41,6 +41,8 @@ public readonly unsafe struct MatrixPanels<TPrologue>(float* source, nint batchS
         }
     }
 
+    public float* Address(int batch, nint row, int k) => _columnStride == 1 ? _source + batch * _batchStride + row * _rowStride + k : null;
+
     private static void CopyColumns(float* source, nint columnStride, int rows, int count, float* panel)
     {
         for (; count > 0; count--, source += columnStride, panel += rows)

@@ -21,20 +21,19 @@ public static unsafe class MicroKernel
         Run<TSimd, TVector, NothingAhead>(k, a, b, tile, tileStride, accumulate, Tiling.Columns<TSimd, TVector>(), default);
 
     /// <summary>
-    /// The same for the tile's first <paramref name="columns"/>, the others are written or not. On the way a stretch of memory comes into the second-level cache, evenly spread over the loop. All of its lines asked for
-    /// at once would wait for each other, and the products for them.
+    /// The same for the tile's first <paramref name="columns"/>, the others are written or not; asks for memory on the way.
     /// </summary>
-    internal static void Run<TSimd, TVector>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, int columns, byte* ahead, int aheadBytes)
+    internal static void Run<TSimd, TVector>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
         where TSimd : struct, ISimd<TVector> where TVector : struct
     {
-        if (aheadBytes == 0)
+        if (ahead.IsEmpty)
         {
             Run<TSimd, TVector, NothingAhead>(k, a, b, tile, tileStride, accumulate, columns, default);
             return;
         }
 
         int steps = Math.Max(1, TSimd.Count == 16 ? k : k / 4);
-        Run<TSimd, TVector, BytesAhead>(k, a, b, tile, tileStride, accumulate, columns, new BytesAhead { Next = ahead, Step = Blocks.Count(aheadBytes, steps) });
+        Run<TSimd, TVector, BytesAhead>(k, a, b, tile, tileStride, accumulate, columns, new BytesAhead { Lines = ahead.Over(steps) });
     }
 
     private static void Run<TSimd, TVector, TAhead>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, int columns, TAhead ahead)
@@ -62,14 +61,15 @@ public static unsafe class MicroKernel
 
     private struct BytesAhead : IAhead
     {
-        public byte* Next;
-        public nint Step;
+        public AheadLines Lines;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Fetch()
         {
-            CacheLines.PrefetchSecond(Next);
-            Next += Step;
+            CacheLines.PrefetchSecond(Lines.B);
+            CacheLines.PrefetchSecond(Lines.A);
+            Lines.B += Lines.BStep;
+            Lines.A += Lines.AStep;
         }
     }
 

@@ -31,7 +31,7 @@ public sealed unsafe class BFloat16CodeTests
     [InlineData(5, 16, false)]
     [InlineData(8, 1, true)]
     public void A_tile_is_the_product_of_its_panels(int pairs, int columns, bool accumulate) =>
-        CheckTile(pairs, columns, accumulate, (a, b, tile, stride) => InterpretedKernels.Multiply(pairs, (byte*)a, (byte*)b, tile, stride, accumulate, columns, (byte*)b, 64));
+        CheckTile(pairs, columns, accumulate, (a, b, tile, stride) => InterpretedKernels.Multiply(pairs, (byte*)a, (byte*)b, tile, stride, accumulate, columns, new AheadLines { B = (byte*)b, BStep = 64, AStep = 4 }));
 
     [Theory]
     [InlineData(0)]
@@ -49,7 +49,7 @@ public sealed unsafe class BFloat16CodeTests
     public void The_processor_runs_the_same_code(int pairs, int columns, bool accumulate)
     {
         if (!BFloat16Kernels.IsNative) Assert.Skip($"bfloat16 here: {BFloat16Kernels.Reason}.");
-        CheckTile(pairs, columns, accumulate, (a, b, tile, stride) => BFloat16Kernels.Native.Multiply(pairs, (byte*)a, (byte*)b, tile, stride, accumulate, columns, null, 64));
+        CheckTile(pairs, columns, accumulate, (a, b, tile, stride) => BFloat16Kernels.Native.Multiply(pairs, (byte*)a, (byte*)b, tile, stride, accumulate, columns, new AheadLines { BStep = 64, AStep = 4 }));
         CheckRows(pairs / 2, (rows, packed) => BFloat16Kernels.Native.PackRows(pairs / 2, rows, packed));
     }
 
