@@ -3,17 +3,13 @@
 
 namespace Brushfire.Kernels;
 
-/// <summary>Two stretches of memory that come into the second-level cache: of what the next tiles read of B, and of what will be packed of A. Hints only.</summary>
+/// <summary>Memory that comes into the second-level cache: what the next tiles read of B, and, where <paramref name="a"/> is not null, what will be packed of A. Hints only.</summary>
 internal readonly unsafe struct Ahead(byte* b, int bBytes, byte* a = null, int aBytes = 0)
 {
-    public bool IsEmpty => bBytes == 0 && aBytes == 0;
+    public bool IsEmpty => bBytes == 0;
 
-    /// <summary>The lines to ask for in a loop of so many steps; a stretch of no length gives one line again and again.</summary>
-    public AheadLines Over(int steps)
-    {
-        byte* none = a == null ? b : a;
-        return new AheadLines { B = bBytes == 0 ? none : b, BStep = Blocks.Count(bBytes, steps), A = none, AStep = Blocks.Count(aBytes, steps) };
-    }
+    /// <summary>The lines to ask for in a loop of so many steps; those of A stand still where there is none.</summary>
+    public AheadLines Over(int steps) => new() { B = b, BStep = Blocks.Count(bBytes, steps), A = a == null ? b : a, AStep = Blocks.Count(aBytes, steps) };
 }
 
 /// <summary>The next line of each stretch, and how far they are from step to step.</summary>

@@ -47,7 +47,7 @@ public static unsafe class Gemm
         public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
             // Neighbouring items share a block of B, so that it comes from memory once.
-            int mBlock = item % Blocks.MBlocks, nBlock = item / Blocks.MBlocks % Blocks.NBlocks, batch = item / Blocks.MBlocks / Blocks.NBlocks;
+            (int batch, int nBlock, int mBlock) = Place(item);
             int mr = Tiling.Rows<TSimd, TVector>(), nr = Tiling.Columns<TSimd, TVector>();
             int row = mBlock * Blocks.MC, rows = Math.Min(Blocks.MC, M - row);
             int column = nBlock * Blocks.NC, columns = Math.Min(Blocks.NC, B.N - column);
@@ -95,23 +95,21 @@ public static unsafe class Gemm
         // panels of B would push it out of the second-level cache again. Rows are asked for as if they lay behind each other.
         private ref struct NextBlock
         {
-            private readonly int _batch, _k, _rowsAtOnce, _count;
-            private readonly nint _end;
-            private nint _row;
-            private int _tilesBefore;
+            private readonly int _batch, _k, _rowsAtOnce, _count, _end;
+            private int _row, _tilesBefore;
 
             public NextBlock(in Work<TPanels, TEpilogue, TOperands> work, int item, int block, int tiles)
             {
                 Blocks blocks = work.Blocks;
                 if (++block == blocks.KBlocks) (item, block) = (item + WorkerPool.Threads, 0);
-                (int group, int mBlock) = Math.DivRem(item, blocks.MBlocks);
-                _batch = group / blocks.NBlocks;
+                (_batch, _, int mBlock) = work.Place(item);
                 _k = block * blocks.KC;
                 _count = Math.Min(blocks.KC, work.B.K - _k);
-                _row = (nint)mBlock * blocks.MC;
-                _end = group < work.Batch * blocks.NBlocks ? Math.Min(_row + blocks.MC, work.M) : _row;
-                _rowsAtOnce = Math.Max(1, Blocks.Count((int)(_end - _row), tiles));
-                _tilesBefore = tiles - Blocks.Count((int)(_end - _row), _rowsAtOnce);
+                _row = mBlock * blocks.MC;
+                int rows = _batch < work.Batch ? Math.Min(blocks.MC, work.M - _row) : 0;
+                _end = _row + rows;
+                _rowsAtOnce = Math.Max(1, Blocks.Count(rows, tiles));
+                _tilesBefore = tiles - Blocks.Count(rows, _rowsAtOnce);
             }
 
             /// <summary>What the next tile asks for.</summary>
@@ -119,11 +117,13 @@ public static unsafe class Gemm
             {
                 bytes = 0;
                 if (--_tilesBefore >= 0 || _row >= _end || panels.Address(_batch, _row, _k) is var address && address == null) return null;
-                bytes = (int)Math.Min(_rowsAtOnce, _end - _row) * _count * sizeof(float);
+                bytes = Math.Min(_rowsAtOnce, _end - _row) * _count * sizeof(float);
                 _row += _rowsAtOnce;
                 return (byte*)address;
             }
         }
+
+        private readonly (int Batch, int NBlock, int MBlock) Place(int item) => (item / Blocks.MBlocks / Blocks.NBlocks, item / Blocks.MBlocks % Blocks.NBlocks, item % Blocks.MBlocks);
 
         // Bytes of a panel of A.
         private static int PanelBytes(int mr, int count) => mr * Blocks.Count(count, TOperands.Together) * sizeof(float);
