@@ -105,7 +105,7 @@ internal sealed class Tracer(string function, bool hostValuesVary, bool fullGrap
         if (madeHere && tensor.Shape.Count > 1) NeedsOwnCode = true;
         return madeHere && (_hostValuesVary || tensor.Shape.Count > 1)
             ? _segment.Input(null, new Input(Label("made", ref _made), tensor.Spec), kept)
-            : _segment.Builder.Add(new Constant(kept));
+            : _segment.Builder.Add(new Constant(Contiguous(kept)));
     }
 
     // The reader gets the values, contiguous as they are promised to be.
@@ -115,13 +115,16 @@ internal sealed class Tracer(string function, bool hostValuesVary, bool fullGrap
         if (!_deferred.TryGetValue(storage, out Value? value)) throw new BrushfireException($"{function}: {storage.Spec} was made while the function was captured and has no values; return it from the function instead of keeping it.");
         if (!value.WasRead) Break(value);
         if (value.Known is null) RunSegment();
-        if (!value.Known!.IsContiguous)
-        {
-            using IDisposable eager = Executor.Use(EagerExecutor.Instance);
-            value.Replace(TensorScope.Outside(value.Known.Contiguous));
-        }
-
+        if (!value.Known!.IsContiguous) value.Replace(Contiguous(value.Known));
         return value.Known;
+    }
+
+    // As kernels read constants, and readers values.
+    private static Tensor Contiguous(Tensor tensor)
+    {
+        if (tensor.IsContiguous) return tensor;
+        using IDisposable eager = Executor.Use(EagerExecutor.Instance);
+        return TensorScope.Outside(tensor.Contiguous);
     }
 
     private void Break(Value value)

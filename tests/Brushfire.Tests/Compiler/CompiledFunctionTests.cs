@@ -47,6 +47,14 @@ public sealed class CompiledFunctionTests
     }
 
     [Fact]
+    public void A_constant_may_have_any_strides()
+    {
+        using var scope = new TensorScope();
+        Tensor weight = Values([30, 20], 1), bias = Values([30, 20], 2).Slice(1, 3, 1).Reshape(30), x = Values([7, 20], 3);
+        Close.Relative((x.Silu().Linear(weight, bias) * bias).ToArray(), Compile((Tensor input) => input.Silu().Linear(weight, bias) * bias).Call(x).ToArray(), 1e-5);
+    }
+
+    [Fact]
     public void A_new_size_is_a_new_plan_and_no_recompile()
     {
         using var scope = new TensorScope();
