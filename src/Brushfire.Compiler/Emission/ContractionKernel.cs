@@ -54,7 +54,6 @@ internal static class ContractionKernel
     private static void Launch(Code code, FusionGroup group, Factor factor, LoopNest behind)
     {
         bool image = group.Anchor!.Op is Conv2d;
-        string prologue = factor.HasPrologue ? "Prologue" : "NoPrologue";
         code.Block("public static void Run(void** pointers, nint* arguments)", () =>
         {
             code.Line($"float* input = (float*)pointers[{factor.Pointer}] + arguments[2];");
@@ -69,15 +68,15 @@ internal static class ContractionKernel
             }
 
             code.Line($"var epilogue = new Epilogue(pointers, new RowNest(numbers, {behind.Accesses.Length}), {(image ? "0" : "arguments[1]")});");
-            string hook = factor.HasPrologue ? "prologue" : "default(NoPrologue)";
+            string hook = factor.HasPrologue ? "AnyPrologue.Of(ref prologue)" : "default(NoPrologue)";
             if (image)
             {
-                code.Line($"Convolution.Run(in shape, input, weight, {hook}, epilogue);");
+                code.Line($"Convolution.Run(in shape, input, weight, {hook}, AnyEpilogue.Of(ref epilogue));");
                 return;
             }
 
-            code.Line($"var rows = new MatrixPanels<{prologue}>(input, arguments[3], arguments[4], arguments[5], {hook});");
-            code.Line("Gemm.Run((int)arguments[0], (int)arguments[1], in rows, weight, epilogue);");
+            code.Line($"var rows = new MatrixPanels<{(factor.HasPrologue ? "AnyPrologue" : "NoPrologue")}>(input, arguments[3], arguments[4], arguments[5], {hook});");
+            code.Line("Gemm.Run((int)arguments[0], (int)arguments[1], in rows, weight, AnyEpilogue.Of(ref epilogue));");
         });
     }
 

@@ -6,7 +6,7 @@ namespace Brushfire.Compiler.Emission;
 
 internal static class HookCode
 {
-    /// <summary>Maps elements of input 0: the row's offset is found once a row, the rest is done for each vector.</summary>
+    /// <summary>Maps a stretch of a row of input 0: where the row's operands lie is found once, the rest is done for each vector.</summary>
     public static void Prologue(Code code, Factor factor)
     {
         (LoopNest nest, ValueCode names) = (factor.Hook, factor.Names);
@@ -21,15 +21,22 @@ internal static class HookCode
             }
 
             code.Line();
-            code.Line(first < 0 ? "public nint Row(int batch, nint row) => 0;" : $"public nint Row(int batch, nint row) => rows.Offset(batch * batchRows + row, {first});");
+            code.Block($"public void Apply<TSimd, TVector>(float* source, int count, int batch, nint row, int column, float* destination) {KernelFile.Constraints}", () =>
+            {
+                if (first >= 0) code.Line($"nint offset = rows.Offset(batch * batchRows + row, {first});");
+                string offset = first < 0 ? "0" : "offset";
+                code.Line("int c = 0;");
+                code.Line($"for (; c + TSimd.Count <= count; c += TSimd.Count) TSimd.Store(destination + c, Map<TSimd, TVector>(TSimd.Load(source + c), {offset}, column + c));");
+                code.Line($"for (; c < count; c++) destination[c] = Map<SimdScalar, float>(source[c], {offset}, column + c);");
+            });
             code.Line();
             code.Line("[MethodImpl(MethodImplOptions.AggressiveInlining)]");
-            code.Block($"public TVector Apply<TSimd, TVector>(TVector handed, nint row, int column) {KernelFile.Constraints}", () =>
+            code.Block($"private TVector Map<TSimd, TVector>(TVector handed, nint offset, int column) {KernelFile.Constraints}", () =>
             {
                 for (int i = 0; i < nest.Accesses.Length; i++)
                 {
                     string name = names.Pointer(factor.Others[i]);
-                    code.Line($"float* {name} = {Field(name)}{(factor.ChangesWithRow(i) ? " + row" : "")};");
+                    code.Line($"float* {name} = {Field(name)}{(factor.ChangesWithRow(i) ? " + offset" : "")};");
                     if (names.HasStep(factor.Others[i])) code.Line($"nint {names.Step(factor.Others[i])} = {Field(names.Step(factor.Others[i]))};");
                 }
 

@@ -50,19 +50,18 @@ public readonly unsafe struct ConvolutionPanels<TPrologue>(in ConvolutionShape s
     {
         int panelRows = Tiling.Rows<TSimd, TVector>();
         float** pointers = stackalloc float*[8];
-        nint* states = stackalloc nint[8];
+        nint* pixels = stackalloc nint[8];
         for (int end = k + count; k < end;)
         {
             int tap = k / _shape.Channels, channel = k % _shape.Channels, length = Math.Min(_shape.Channels - channel, end - k);
             int y = tap / _shape.KernelWidth, x = tap % _shape.KernelWidth;
             for (int r = 0; r < panelRows; r++)
             {
-                nint pixel = r < used ? Pixel(windows[r], y, x) : -1;
-                pointers[r] = pixel < 0 ? PanelPacking.Zeros : Row(pixel) + channel;
-                states[r] = pixel < 0 ? 0 : _prologue.Row(0, pixel);
+                pixels[r] = r < used ? Pixel(windows[r], y, x) : -1;
+                pointers[r] = pixels[r] < 0 ? PanelPacking.Zeros : Row(pixels[r]) + channel;
             }
 
-            PanelPacking.Pack<TSimd, TVector, TPrologue>(pointers, states, length, channel, _prologue, panel);
+            PanelPacking.Pack<TSimd, TVector, TPrologue>(pointers, 0, pixels, length, channel, _prologue, panel);
             k += length;
             panel += (nint)length * panelRows;
         }

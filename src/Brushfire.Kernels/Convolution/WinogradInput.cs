@@ -69,7 +69,7 @@ internal unsafe struct WinogradInput<TTransform, TOperands, TPrologue> : IWork w
         {
             for (int i = 0; i < TTransform.Inputs; i++, inputY++)
             {
-                if ((uint)inputY < (uint)Shape.Height) Apply<TSimd, TVector>(from + i * lineStride, pixel + (nint)i * Shape.Width, channel, channels, staged + i * stageStride);
+                if ((uint)inputY < (uint)Shape.Height) Prologue.Apply<TSimd, TVector>(from + i * lineStride, channels, 0, pixel + (nint)i * Shape.Width, channel, staged + i * stageStride);
                 else new Span<float>(staged + i * stageStride, channels).Clear();
             }
 
@@ -80,14 +80,6 @@ internal unsafe struct WinogradInput<TTransform, TOperands, TPrologue> : IWork w
         int c = 0;
         for (; c + TSimd.Count <= channels; c += TSimd.Count) TTransform.Input<TSimd, TVector>(from + c, lineStride, column + c, line);
         for (; c < channels; c++) TTransform.Input<SimdScalar, float>(from + c, lineStride, column + c, line);
-    }
-
-    private readonly void Apply<TSimd, TVector>(float* from, nint pixel, int channel, int count, float* to) where TSimd : struct, ISimd<TVector> where TVector : struct
-    {
-        nint state = Prologue.Row(0, pixel);
-        int c = 0;
-        for (; c + TSimd.Count <= count; c += TSimd.Count) TSimd.Store(to + c, Prologue.Apply<TSimd, TVector>(TSimd.Load(from + c), state, channel + c));
-        for (; c < count; c++) to[c] = Prologue.Apply<SimdScalar, float>(from[c], state, channel + c);
     }
 
     // Lanes beyond the channels hold what the buffer held: they are not packed.

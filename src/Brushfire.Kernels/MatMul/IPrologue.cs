@@ -1,25 +1,21 @@
 // What a product does to A while it is packed: the hook that fused code (a norm's scale and shift, an activation) is
-// given by. A struct, so that the JIT makes one body for each and the hook costs nothing but its own instructions.
+// given by. A struct type parameter of Gemm and Convolution, as the epilogue is.
 
 namespace Brushfire.Kernels;
 
 /// <summary>Maps elements of A on their way into the packed panels. Padding zeros of a convolution are not mapped.</summary>
-public interface IPrologue
+public unsafe interface IPrologue
 {
     /// <summary>
-    /// Called once for each stretch of a row; the result is handed to <c>Apply</c> for all of its elements, for example the offset of the
-    /// image's scales. The row is a matrix's row, or a convolution's input pixel counted over all images.
+    /// Maps a stretch of a row, columns (channels) <paramref name="column"/> and on, and writes it. The row is a matrix's row, or a convolution's
+    /// input pixel counted over all images, in batch 0.
     /// </summary>
-    nint Row(int batch, nint row);
-
-    /// <summary>The mapped elements of columns (channels) <paramref name="column"/> and on, one a lane; all lanes exist.</summary>
-    TVector Apply<TSimd, TVector>(TVector value, nint row, int column) where TSimd : struct, ISimd<TVector> where TVector : struct;
+    void Apply<TSimd, TVector>(float* source, int count, int batch, nint row, int column, float* destination) where TSimd : struct, ISimd<TVector> where TVector : struct;
 }
 
 /// <summary>A as it is.</summary>
-public readonly struct NoPrologue : IPrologue
+public readonly unsafe struct NoPrologue : IPrologue
 {
-    public nint Row(int batch, nint row) => 0;
-
-    public TVector Apply<TSimd, TVector>(TVector value, nint row, int column) where TSimd : struct, ISimd<TVector> where TVector : struct => value;
+    public void Apply<TSimd, TVector>(float* source, int count, int batch, nint row, int column, float* destination) where TSimd : struct, ISimd<TVector> where TVector : struct =>
+        new Span<float>(source, count).CopyTo(new Span<float>(destination, count));
 }

@@ -18,7 +18,7 @@ public readonly unsafe struct MatrixPanels<TPrologue>(float* source, nint batchS
     public void Pack<TSimd, TVector>(int batch, nint row, int rows, int k, int count, float* panels) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         int panelRows = Tiling.Rows<TSimd, TVector>();
-        nint* states = stackalloc nint[8];
+        nint* numbers = stackalloc nint[8];
         float** pointers = stackalloc float*[8];
         float* block = _source + batch * _batchStride + row * _rowStride + k * _columnStride;
         for (int done = 0; done < rows; done += panelRows, panels += (nint)panelRows * count)
@@ -33,11 +33,11 @@ public readonly unsafe struct MatrixPanels<TPrologue>(float* source, nint batchS
             for (int r = 0; r < panelRows; r++)
             {
                 pointers[r] = r < used ? block + (done + r) * _rowStride : PanelPacking.Zeros;
-                states[r] = r < used ? _prologue.Row(batch, row + done + r) : 0;
+                numbers[r] = row + done + r;
             }
 
-            if (_columnStride == 1) PanelPacking.Pack<TSimd, TVector, TPrologue>(pointers, states, count, k, _prologue, panels);
-            else Gather<TSimd, TVector>(pointers, states, used, k, count, panels);
+            if (_columnStride == 1) PanelPacking.Pack<TSimd, TVector, TPrologue>(pointers, batch, numbers, count, k, _prologue, panels);
+            else Gather<TSimd, TVector>(pointers, batch, numbers, used, k, count, panels);
         }
     }
 
@@ -51,7 +51,7 @@ public readonly unsafe struct MatrixPanels<TPrologue>(float* source, nint batchS
 
     // Elements of a row that are apart in memory: brought together, a stretch at a time, before they are interleaved.
     [SkipLocalsInit]
-    private void Gather<TSimd, TVector>(float** rows, nint* states, int used, int column, int count, float* panel)
+    private void Gather<TSimd, TVector>(float** rows, int batch, nint* numbers, int used, int column, int count, float* panel)
         where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         int panelRows = Tiling.Rows<TSimd, TVector>();
@@ -67,7 +67,7 @@ public readonly unsafe struct MatrixPanels<TPrologue>(float* source, nint batchS
                 for (int i = 0; i < length; i++) pointers[r][i] = from[i * _columnStride];
             }
 
-            PanelPacking.Pack<TSimd, TVector, TPrologue>(pointers, states, length, column + start, _prologue, panel + (nint)start * panelRows);
+            PanelPacking.Pack<TSimd, TVector, TPrologue>(pointers, batch, numbers, length, column + start, _prologue, panel + (nint)start * panelRows);
         }
     }
 }

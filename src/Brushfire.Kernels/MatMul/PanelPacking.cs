@@ -21,9 +21,9 @@ internal static unsafe class PanelPacking
     /// <summary>A row of zeros: stands for rows beyond the matrix and pixels beyond the image.</summary>
     public static readonly float* Zeros = AllocateZeros();
 
-    /// <summary>Interleaves MR rows through the prologue; <paramref name="states"/> are its row states. Rows that are <see cref="Zeros"/> stay zero.</summary>
+    /// <summary>Interleaves MR rows through the prologue, to which they are <paramref name="numbers"/> of a batch. Rows that are <see cref="Zeros"/> stay zero.</summary>
     [SkipLocalsInit]
-    public static void Pack<TSimd, TVector, TPrologue>(float** rows, nint* states, int count, int column, in TPrologue prologue, float* panel)
+    public static void Pack<TSimd, TVector, TPrologue>(float** rows, int batch, nint* numbers, int count, int column, in TPrologue prologue, float* panel)
         where TSimd : struct, ISimd<TVector> where TVector : struct where TPrologue : struct, IPrologue
     {
         int rowCount = Tiling.Rows<TSimd, TVector>();
@@ -43,20 +43,11 @@ internal static unsafe class PanelPacking
                 staged[r] = Zeros;
                 if (rows[r] == Zeros) continue;
                 staged[r] = stage + r * StageCount;
-                Apply<TSimd, TVector, TPrologue>(rows[r] + start, length, states[r], column + start, prologue, staged[r]);
+                prologue.Apply<TSimd, TVector>(rows[r] + start, length, batch, numbers[r], column + start, staged[r]);
             }
 
             Interleave(staged, rowCount, length, panel + (nint)start * rowCount);
         }
-    }
-
-    private static void Apply<TSimd, TVector, TPrologue>(float* source, int count, nint state, int column, in TPrologue prologue, float* destination)
-        where TSimd : struct, ISimd<TVector> where TVector : struct where TPrologue : struct, IPrologue
-    {
-        int i = 0;
-        for (; i + TSimd.Count <= count; i += TSimd.Count)
-            TSimd.Store(destination + i, prologue.Apply<TSimd, TVector>(TSimd.Load(source + i), state, column + i));
-        for (; i < count; i++) destination[i] = prologue.Apply<SimdScalar, float>(source[i], state, column + i);
     }
 
     /// <summary>panel[k * rowCount + r] = rows[r][k] for k below count; rowCount is even.</summary>

@@ -70,12 +70,8 @@ public unsafe struct ScaledChannels : IPrologue
         for (int i = 0; i < image.Length; i++) image[i] = image[i] * (i % channels) + i / channels;
     }
 
-    public readonly nint Row(int batch, nint row) => row;
-
-    public readonly TVector Apply<TSimd, TVector>(TVector value, nint row, int column) where TSimd : struct, ISimd<TVector> where TVector : struct
+    public readonly void Apply<TSimd, TVector>(float* source, int count, int batch, nint row, int column, float* destination) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
-        float* channels = stackalloc float[TSimd.Count];
-        for (int i = 0; i < TSimd.Count; i++) channels[i] = column + i;
-        return TSimd.MultiplyAdd(value, TSimd.Load(channels), TSimd.Broadcast(row));
+        for (int i = 0; i < count; i++) destination[i] = source[i] * (column + i) + row;
     }
 }

@@ -172,9 +172,10 @@ public sealed unsafe class WinogradTests
 
     private readonly struct Shift : IPrologue
     {
-        public nint Row(int batch, nint row) => 0;
-
-        public TVector Apply<TSimd, TVector>(TVector value, nint row, int column) where TSimd : struct, ISimd<TVector> where TVector : struct => TSimd.Add(value, TSimd.Broadcast(3));
+        public void Apply<TSimd, TVector>(float* source, int count, int batch, nint row, int column, float* destination) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            for (int i = 0; i < count; i++) destination[i] = source[i] + 3;
+        }
     }
 
     private readonly struct Count(float* counts, int channels) : IEpilogue

@@ -96,7 +96,8 @@ public sealed unsafe class GemmTests
         using var output = new Guarded(Batch * M * N, 4);
         using var panels = new Guarded((int)PackedMatrix.Bytes(K, N) / sizeof(float), 5);
         PackedMatrix packed = PackedMatrix.Pack(panels.Pointer, new MatrixSource(b.Pointer, N, 1, K, N));
-        var source = new MatrixPanels<ShiftedRow>(a.Pointer, M * K * step, K * step, step, new ShiftedRow { Shift = shift.Pointer, Stride = K });
+        var shifted = new ShiftedRow { Shift = shift.Pointer, Stride = K };
+        var source = new MatrixPanels<AnyPrologue>(a.Pointer, M * K * step, K * step, step, AnyPrologue.Of(ref shifted));
         Gemm.Run(Batch, M, source, packed, new StoreEpilogue(output.Pointer, M * N, N));
 
         float[] expected = new float[Batch * M * N];
@@ -138,7 +139,8 @@ public sealed unsafe class GemmTests
         using var panels = new Guarded((int)PackedMatrix.Bytes(k, 2 * n, element, halves: 2) / sizeof(float), 5);
         using var output = new Guarded(m * n, 4);
         PackedMatrix packed = PackedMatrix.Pack(panels.Pointer, new MatrixSource(b.Pointer, 2 * n, 1, k, 2 * n), element, halves: 2);
-        Gemm.Run(1, m, new MatrixPanels<NoPrologue>(a.Pointer, 0, k, 1, default), packed, new Difference { Output = output.Pointer, N = n });
+        var difference = new Difference { Output = output.Pointer, N = n };
+        Gemm.Run(1, m, new MatrixPanels<NoPrologue>(a.Pointer, 0, k, 1, default), packed, AnyEpilogue.Of(ref difference));
 
         float Operand(float value) => element == ElementKind.BFloat16 ? KernelRuns.BFloat16(value) : value;
         float[] expected = new float[m * n];
@@ -244,10 +246,10 @@ public sealed unsafe class GemmTests
         public float* Shift;
         public int Stride;
 
-        public readonly nint Row(int batch, nint row) => batch * 1000 + row;
-
-        public readonly TVector Apply<TSimd, TVector>(TVector value, nint row, int column) where TSimd : struct, ISimd<TVector> where TVector : struct =>
-            TSimd.Add(TSimd.MultiplyAdd(value, TSimd.Broadcast(2), TSimd.Load(Shift + row / 1000 * Stride + column)), TSimd.Broadcast(row % 1000));
+        public readonly void Apply<TSimd, TVector>(float* source, int count, int batch, nint row, int column, float* destination) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            for (int i = 0; i < count; i++) destination[i] = source[i] * 2 + Shift[batch * Stride + column + i] + row;
+        }
     }
 
     // The first half less three times the second.
