@@ -55,16 +55,34 @@ public abstract class CompiledFunction
     /// <summary>One for each graph that was compiled, in order; the latest ones, as many as programs are kept.</summary>
     public IReadOnlyList<CompileReport> Reports => Copy(_reports);
 
+    // Inside of another captured function this one is a part of that.
+    private static bool RunsAsWritten => Executor.Current is not EagerExecutor || CompilerSettings.Current.Executor == GraphExecutor.Eager;
+
+    /// <summary>
+    /// Compiles for a call with arguments like these, packs the weights and has the JIT compile the kernels, so that such a call is as fast as a later one. Of tensors
+    /// only the types and shapes count. Where the graph breaks, the function runs up to its last break. May run beside calls.
+    /// </summary>
+    public void Prepare(params object?[] arguments)
+    {
+        if (RunsAsWritten) return;
+        Part[] parts = PartsOf(arguments);
+        var sizes = new Sizes(parts);
+        if (!TryFindEntry(parts, out Entry? entry) || entry?.Plans.Find(sizes) is not null) return;
+        using var scope = new TensorScope();
+        Capture(arguments, parts, entry, sizes, rehearse: true);
+    }
+
     private protected object? Invoke(params object?[] arguments)
     {
-        // Inside of another captured function this one is a part of that.
-        if (Executor.Current is not EagerExecutor || CompilerSettings.Current.Executor == GraphExecutor.Eager) return _function(arguments);
-        Part[] parts = [.. arguments.SelectMany((argument, i) => Structure.Parts(_parameters[i], argument))];
+        if (RunsAsWritten) return _function(arguments);
+        Part[] parts = PartsOf(arguments);
         if (!TryFindEntry(parts, out Entry? entry)) return _function(arguments);
         var sizes = new Sizes(parts);
         if (entry?.Plans.Find(sizes) is not { } plan) return Capture(arguments, parts, entry, sizes);
         return plan.Program is null ? Capture(arguments, parts, entry, sizes) : Run(plan, plan.Program, parts);
     }
+
+    private Part[] PartsOf(object?[] arguments) => [.. arguments.SelectMany((argument, i) => Structure.Parts(_parameters[i], argument))];
 
     // The entry that fits; none for a first call or a recompile. False where there are too many entries already.
     private bool TryFindEntry(Part[] parts, out Entry? entry)
@@ -85,8 +103,8 @@ public abstract class CompiledFunction
         return Structure.Replace(plan.Result, tensor => values[Place(plan.Outputs, tensor)]);
     }
 
-    // Runs the function's own code under a tracer: to learn it, or at every call where its graph breaks.
-    private object? Capture(object?[] arguments, Part[] parts, Entry? entry, Sizes sizes)
+    // Runs the function's own code under a tracer: to learn it, or at every call where its graph breaks. A rehearsal gives results without values.
+    private object? Capture(object?[] arguments, Part[] parts, Entry? entry, Sizes sizes, bool rehearse = false)
     {
         long start = Stopwatch.GetTimestamp();
         var tracer = new Tracer(Name, entry?.HostValuesVary == true || parts.Any(part => part.IsFloat), _fullGraph, graph => ProgramOf(graph, Stopwatch.GetElapsedTime(start), entry));
@@ -103,7 +121,7 @@ public abstract class CompiledFunction
             object?[] deferred = [.. arguments.Select(argument => Structure.Replace(argument, tensor => tracer.Argument(labels[next++], tensor)))];
             result = _function(deferred);
             Structure.Replace(result, tensor => Add(outputs, tensor));
-            values = tracer.Finish(outputs);
+            values = tracer.Finish(outputs, rehearse);
         }
 
         foreach (Tensor value in values) TensorScope.Register(value);

@@ -31,7 +31,7 @@ public static unsafe class WorkerPool
     private static ExceptionDispatchInfo? s_failure;
 
     [ThreadStatic] private static CancellationToken t_cancellation;
-    [ThreadStatic] private static bool t_inside;
+    [ThreadStatic] private static bool t_inside, t_rehearsing;
 
     /// <summary>Threads that kernels use, the caller's included; at least 1.</summary>
     public static int Threads
@@ -47,12 +47,32 @@ public static unsafe class WorkerPool
     /// <summary>Looked at between items of every launch from this thread; a cancelled one ends in OperationCanceledException.</summary>
     public static CancellationToken Cancellation { get => t_cancellation; set => t_cancellation = value; }
 
+    /// <summary>Whether launches from this thread are rehearsals.</summary>
+    public static bool IsRehearsing => t_rehearsing;
+
+    /// <summary>
+    /// Until the result is disposed of, launches from this thread run their first item only: kernels are compiled by the JIT and take their memory, as in a whole run, at a
+    /// small part of its work, but results are not complete. False ends that for what has to be complete all the same.
+    /// </summary>
+    public static IDisposable Rehearse(bool rehearsing = true)
+    {
+        var previous = new Restore(t_rehearsing);
+        t_rehearsing = rehearsing;
+        return previous;
+    }
+
+    private sealed class Restore(bool previous) : IDisposable
+    {
+        public void Dispose() => t_rehearsing = previous;
+    }
+
     /// <summary>Runs items 0 … count - 1 in the current instruction set and returns when all are done.</summary>
     /// <exception cref="OperationCanceledException">The thread's cancellation token was cancelled; some items did not run.</exception>
     public static void Run<TWork>(int count, ref TWork work) where TWork : struct, IWork
     {
         t_cancellation.ThrowIfCancellationRequested();
         if (count <= 0) return;
+        if (t_rehearsing) count = 1;
         delegate*<void*, int, void> runItem = Isas.Current switch
         {
             Isa.Avx512 => &RunItem<TWork, Simd512, Vector512<float>>,

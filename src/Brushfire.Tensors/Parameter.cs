@@ -84,7 +84,7 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
         lock (_gate)
         {
             if (_packed.TryGetValue((precision, halves), out var packed)) return packed.Matrix;
-            using IDisposable once = Allocator.Once();
+            using IDisposable once = Allocator.Once(), whole = WorkerPool.Rehearse(false);
             Tensor values = _values ?? LoadTimed();
             long start = Stopwatch.GetTimestamp();
             _packed[(precision, halves)] = packed = _values is null ? Packing.PackOver(values, shape, precision, halves) : Packing.Pack(values.Pointer, shape, precision, halves);
@@ -116,7 +116,7 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
     private Tensor Load() => TensorScope.Outside(() =>
     {
         using IDisposable eager = Executor.Use(EagerExecutor.Instance);
-        using IDisposable once = Allocator.Once();
+        using IDisposable once = Allocator.Once(), whole = WorkerPool.Rehearse(false);
         using Tensor loaded = load();
         if (loaded.Shape.Count != shape.Count) throw new BrushfireException($"{name} was to have the shape {shape}, but {loaded.Spec} was loaded.");
         using Tensor converted = loaded.Cast(DType.Float32);

@@ -5,6 +5,7 @@
 using System.Globalization;
 using Brushfire.Compiler.Graphs;
 using Brushfire.Compiler.Runtime;
+using Brushfire.Kernels;
 using Brushfire.Tensors;
 using Brushfire.Tensors.Execution;
 
@@ -51,12 +52,14 @@ internal sealed class Tracer(string function, bool hostValuesVary, bool fullGrap
     }
 
     /// <summary>The function's results, in this order, by one last graph where something is left to compute. A tensor of its own each, in no scope.</summary>
-    public Tensor[] Finish(IReadOnlyList<Tensor> results)
+    /// <param name="results">As the function returned them.</param>
+    /// <param name="rehearse">Only rehearses that graph: the results have no values.</param>
+    public Tensor[] Finish(IReadOnlyList<Tensor> results, bool rehearse = false)
     {
         // A function whose code runs again may hand over what it has; otherwise the graph tells all results.
         Value?[] ready = [.. results.Select(result => NeedsOwnCode && result.Storage is DeferredStorage storage && _deferred.TryGetValue(storage, out Value? value) && value.Known is not null ? value : null)];
         Tensor[] rest = [.. results.Where((_, i) => ready[i] is null)];
-        var computed = new Queue<Tensor>(rest.Length == 0 ? [] : Close([.. rest.Select(NodeOf)]));
+        var computed = new Queue<Tensor>(rest.Length == 0 ? [] : Close([.. rest.Select(NodeOf)], rehearse));
         return [.. ready.Select(value => value is null ? computed.Dequeue() : Keep(value.Known!))];
     }
 
@@ -64,12 +67,12 @@ internal sealed class Tracer(string function, bool hostValuesVary, bool fullGrap
     public (Graph Graph, IGraphProgram Program)? Last { get; private set; }
 
     // Ends the graph and runs it.
-    private Tensor[] Close(Node[] outputs)
+    private Tensor[] Close(Node[] outputs, bool rehearse = false)
     {
         Graph graph = _segment.Builder.Build([.. outputs]);
         IGraphProgram program = programs(graph);
         Last = (graph, program);
-        using IDisposable eager = Executor.Use(EagerExecutor.Instance);
+        using IDisposable eager = Executor.Use(EagerExecutor.Instance), rehearsal = WorkerPool.Rehearse(rehearse);
         Tensor[] values = TensorScope.Outside(() => program.Run(_segment.Inputs.ToArray()));
         foreach (Tensor input in _segment.Inputs) input.Dispose();
         return values;

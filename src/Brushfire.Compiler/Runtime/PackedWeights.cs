@@ -45,6 +45,7 @@ internal sealed unsafe class PackedWeights
 
     private void Pack(int index)
     {
+        using IDisposable whole = WorkerPool.Rehearse(false);
         (Tensor weight, Shape shape, DType precision, int halves) = _weights[index];
         (Storage? panels, _matrices[index]) = Packing.Of(weight, shape, precision, halves);
         if (panels is not null) _own.Add(panels);

@@ -4,6 +4,7 @@
 using Brushfire.Diffusion.Denoising;
 using Brushfire.Diffusion.Imaging;
 using Brushfire.Diffusion.Schedules;
+using Brushfire.Kernels;
 using Brushfire.Models.Catalog;
 using Brushfire.Models.Clip;
 using Brushfire.Models.Layers;
@@ -11,6 +12,7 @@ using Brushfire.Models.Text;
 using Brushfire.Models.UNet;
 using Brushfire.Models.Vae;
 using Brushfire.Models.Weights;
+using Brushfire.Compiler;
 using Brushfire.Tensors;
 using static Brushfire.Compiler.Compiler;
 
@@ -37,9 +39,10 @@ public sealed class DiffusionPipeline
         _components = new(() => OpenComponents(model, clip, vae, code, compile));
     }
 
+    /// <param name="Compiled">U-Net and decoder where they are compiled.</param>
     /// <param name="Notices">What is worth telling about the model's files.</param>
     private sealed record Components(
-        ClipTokenizer Tokenizer, Func<Tensor, ClipOutput> TextEncoder, Func<UNetInput, Tensor> UNet, Func<Tensor, Tensor> Decoder, IReadOnlyList<string> Notices);
+        ClipTokenizer Tokenizer, Func<Tensor, ClipOutput> TextEncoder, Func<UNetInput, Tensor> UNet, Func<Tensor, Tensor> Decoder, (CompiledFunction UNet, CompiledFunction Decoder)? Compiled, IReadOnlyList<string> Notices);
 
     public NoiseSchedule Schedule { get; }
     public LatentSpace LatentSpace { get; }
@@ -85,11 +88,41 @@ public sealed class DiffusionPipeline
     /// <summary>A denoiser that leads a batch from the negative prompt, where there is one, to the prompt.</summary>
     internal Denoiser CreateDenoiser(PromptEncoding prompts, GenerationRequest request)
     {
+        Task preparing = Prepare(prompts, request);
         Tensor[] contexts = [.. prompts.Chunks.Select(chunks => Encode(chunks, request.BatchSize))];
+        preparing.GetAwaiter().GetResult();
         Func<UNetInput, Tensor> unet = _components.Value.UNet;
         return new Denoiser(
             (latents, timestep, context) => unet(new UNetInput(latents, Tensor.Full([latents.Shape[0]], (float)timestep), context)),
             Schedule.Settings.Prediction, contexts[0], contexts.ElementAtOrDefault(1), request.GuidanceScale);
+    }
+
+    // Compiles the U-Net on another thread, while this one encodes the prompts, and then the decoder, for which nobody waits.
+    private Task Prepare(PromptEncoding prompts, GenerationRequest request)
+    {
+        if (_components.Value.Compiled is not var (unet, decoder)) return Task.CompletedTask;
+        CancellationToken cancellation = WorkerPool.Cancellation;
+        int batch = request.BatchSize * prompts.Chunks.Count, tokens = prompts.ChunkCount * prompts.ContextLength;
+        Shape Latents(int count) => [count, LatentSpace.ToLatents(request.PixelHeight!.Value), LatentSpace.ToLatents(request.PixelWidth!.Value), LatentSpace.Channels];
+        Task first = Run(() => unet.Prepare(new UNetInput(Tensor.Zeros(Latents(batch)), Tensor.Zeros([batch]), Tensor.Zeros([batch, tokens, _unetConfig.ContextChannels]))));
+        _ = first.ContinueWith(_ => Run(() => decoder.Prepare(Tensor.Zeros(Latents(1)))), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+        return first;
+
+        Task Run(Action prepare) => Task.Run(
+            () =>
+            {
+                using var scope = new TensorScope();
+                WorkerPool.Cancellation = cancellation;
+                try
+                {
+                    prepare();
+                }
+                finally
+                {
+                    WorkerPool.Cancellation = default;
+                }
+            },
+            cancellation);
     }
 
     // Chunks of one text to [batch, chunks * L, features].
@@ -127,9 +160,10 @@ public sealed class DiffusionPipeline
             .. Unused(pixels.Name, "the VAE does not use", unusedOfVae),
             .. Unused(model.Name, "belong to no component", model.UnknownKeys),
         ];
-        return compile
-            ? new Components(tokenizer, Compile(textEncoder).Call, Compile(network).Call, Compile(decoder).Call, notices)
-            : new Components(tokenizer, textEncoder.Call, network.Call, decoder.Call, notices);
+        if (!compile) return new Components(tokenizer, textEncoder.Call, network.Call, decoder.Call, null, notices);
+        var compiledNetwork = Compile(network, name: nameof(network));
+        var compiledDecoder = Compile(decoder);
+        return new Components(tokenizer, Compile(textEncoder).Call, compiledNetwork.Call, compiledDecoder.Call, (compiledNetwork, compiledDecoder), notices);
     }
 
     private static IEnumerable<string> Unused(string file, string problem, IReadOnlyList<string> keys)

@@ -1,5 +1,5 @@
-// Settings of a thread that change what ops do or which are made, such as the attention kernels that it may use. A captured
-// function remembers those that it read: under another value it is captured again.
+// Settings of a thread that change what ops do or which are made, such as the attention kernels that it may use. Tasks that it
+// starts have them too. A captured function remembers those that it read: under another value it is captured again.
 
 namespace Brushfire.Tensors.Execution;
 
@@ -30,33 +30,35 @@ public abstract class Setting(string name)
     }
 }
 
-/// <summary>A setting; <paramref name="initial"/> holds on every thread until another value is used there.</summary>
-#pragma warning disable CA1001 // settings live as long as the process
+/// <summary>A setting; <paramref name="initial"/> holds on every thread until another value is used there, or where the thread was started.</summary>
 public sealed class Setting<T>(string name, T initial) : Setting(name) where T : notnull
-#pragma warning restore CA1001
 {
-    private readonly ThreadLocal<T> _value = new(() => initial);
+    private readonly AsyncLocal<Box?> _value = new();
 
-    public override object Peek => _value.Value!;
+    public override object Peek => Current;
 
     public T Value
     {
         get
         {
             NoteRead();
-            return _value.Value!;
+            return Current;
         }
     }
+
+    private T Current => _value.Value is { } box ? box.Value : initial;
 
     /// <summary>Sets the value on this thread until the result is disposed of.</summary>
     public IDisposable Use(T value)
     {
-        var previous = new Restore(this, _value.Value!);
-        _value.Value = value;
+        var previous = new Restore(this, _value.Value);
+        _value.Value = new Box(value);
         return previous;
     }
 
-    private sealed class Restore(Setting<T> setting, T previous) : IDisposable
+    private sealed record Box(T Value);
+
+    private sealed class Restore(Setting<T> setting, Box? previous) : IDisposable
     {
         public void Dispose() => setting._value.Value = previous;
     }

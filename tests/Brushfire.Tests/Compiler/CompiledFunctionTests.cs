@@ -47,11 +47,56 @@ public sealed class CompiledFunctionTests
     }
 
     [Fact]
+    public void A_prepared_call_runs_what_is_compiled_with_whole_weights()
+    {
+        using var scope = new TensorScope();
+        Tensor weight = Values([300, 200], 1), x = Values([170, 200], 2);
+        Tensor parameter = Parameter.Create("weight", weight.Shape, () => weight.Contiguous()), scale = weight.Slice(1, 0, 1).Reshape(300);
+        Func<Tensor, Tensor> layer = input =>
+        {
+            _runs++;
+            return ((input * 0.5f).Linear(parameter, scale).Linear(weight.Transpose(0, 1)) + 1).Silu();
+        };
+        CompiledFunction<Func<Tensor, Tensor>> compiled = Compile(layer);
+        compiled.Prepare(Tensor.Zeros(x.Shape));
+        compiled.Prepare(x);
+        Assert.Equal(1, _runs);
+        float[] actual = compiled.Call(x).ToArray();
+        Assert.Equal(1, _runs);
+        Close.Relative(((x * 0.5f).Linear(weight, scale).Linear(weight.Transpose(0, 1)) + 1).Silu().ToArray(), actual, 1e-5);
+        Assert.Single(compiled.Reports);
+        Assert.Empty(compiled.Recompiles);
+        Assert.Empty(compiled.NewPlans);
+    }
+
+    [Fact]
     public void A_constant_may_have_any_strides()
     {
         using var scope = new TensorScope();
         Tensor weight = Values([30, 20], 1), bias = Values([30, 20], 2).Slice(1, 3, 1).Reshape(30), x = Values([7, 20], 3);
         Close.Relative((x.Silu().Linear(weight, bias) * bias).ToArray(), Compile((Tensor input) => input.Silu().Linear(weight, bias) * bias).Call(x).ToArray(), 1e-5);
+    }
+
+    [Fact]
+    public void A_prepared_function_may_break_its_graph()
+    {
+        using var scope = new TensorScope();
+        CompiledFunction<Func<Tensor, Tensor>> compiled = Compile((Tensor x) => x.Max(0).Item() > 1 ? x * 2 : x.Silu());
+        compiled.Prepare(Tensor.Zeros([40]));
+        foreach (int seed in new[] { 1, 2 })
+        {
+            Tensor small = Values([40], seed) * 0.1f, large = small + 3;
+            Close.Relative(small.Silu().ToArray(), compiled.Call(small).ToArray(), 1e-6);
+            Close.Relative((large * 2).ToArray(), compiled.Call(large).ToArray(), 1e-6);
+        }
+    }
+
+    [Fact]
+    public async Task A_setting_holds_in_tasks_that_are_started_under_it()
+    {
+        Task<string> Precision() => Task.Run(() => Autocast.Current.Name(), TestContext.Current.CancellationToken);
+        using (Autocast.Use(DType.BFloat16)) Assert.Equal("bf16", await Precision());
+        Assert.Equal("f32", await Precision());
     }
 
     [Fact]

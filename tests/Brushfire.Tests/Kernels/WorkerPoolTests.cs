@@ -45,6 +45,30 @@ public sealed unsafe class WorkerPoolTests
     }
 
     [Fact]
+    public void A_rehearsal_runs_the_first_item_of_this_threads_launches()
+    {
+        int[] runs = new int[5];
+        fixed (int* pointer = runs)
+        {
+            var work = new Counting { Runs = pointer };
+            using (WorkerPool.Rehearse())
+            {
+                WorkerPool.Run(5, ref work);
+                using (WorkerPool.Rehearse(false)) WorkerPool.Run(5, ref work);
+                var elsewhere = new Thread(() => WorkerPool.Run(5, ref work));
+                elsewhere.Start();
+                elsewhere.Join();
+                WorkerPool.Run(5, ref work);
+            }
+
+            Assert.Equal([4, 2, 2, 2, 2], runs);
+            WorkerPool.Run(5, ref work);
+        }
+
+        Assert.Equal([5, 3, 3, 3, 3], runs);
+    }
+
+    [Fact]
     public void A_cancelled_token_stops_the_launch()
     {
         using var source = new CancellationTokenSource();
