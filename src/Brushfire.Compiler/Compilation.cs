@@ -10,6 +10,7 @@ using Brushfire.Compiler.Runtime;
 using Brushfire.Kernels;
 using Brushfire.Tensors;
 using Kernel = Brushfire.Compiler.Emission.Kernel;
+using KernelCompiler = Brushfire.Compiler.Emission.KernelCompiler;
 
 namespace Brushfire.Compiler;
 
@@ -21,9 +22,10 @@ internal sealed class Compilation
     private readonly CompilerSettings _settings;
     private readonly Graph _captured;
     private readonly string _folder;
+    private readonly KernelCompiler _kernels;
     private readonly List<StageReport> _stages = [];
 
-    private Compilation(Graph captured, string folder, CompilerSettings settings) => (_captured, _folder, _settings) = (captured, folder, settings);
+    private Compilation(Graph captured, string folder, CompilerSettings settings, KernelCompiler kernels) => (_captured, _folder, _settings, _kernels) = (captured, folder, settings, kernels);
 
     /// <summary>The program of a captured graph, and how it came about.</summary>
     /// <param name="captured">The graph.</param>
@@ -31,10 +33,11 @@ internal sealed class Compilation
     /// <param name="folder">Its own folder below that of dumps.</param>
     /// <param name="passes">In order.</param>
     /// <param name="settings">What to verify, write, skip and replace.</param>
-    public static (IGraphProgram Program, CompileReport Report) Run(Graph captured, TimeSpan capturing, string folder, IReadOnlyList<Pass> passes, CompilerSettings settings)
+    /// <param name="kernels">Compiles the kernels of this and the function's other graphs.</param>
+    public static (IGraphProgram Program, CompileReport Report) Run(Graph captured, TimeSpan capturing, string folder, IReadOnlyList<Pass> passes, CompilerSettings settings, KernelCompiler? kernels = null)
     {
         CheckSkipped(passes, settings);
-        var compilation = new Compilation(captured, folder, settings);
+        var compilation = new Compilation(captured, folder, settings, kernels ?? new KernelCompiler());
         Graph graph = compilation.Replaced("00-captured", captured, captured);
         if (settings.Verify) GraphVerifier.Verify(graph, "the capture");
         for (int i = 0; i < passes.Count; i++)
@@ -59,7 +62,7 @@ internal sealed class Compilation
     private CompiledProgram Compile(Graph graph, CompileReport report)
     {
         var clock = new StageClock();
-        var program = new CompiledProgram(graph, clock, _settings.VerifyKernels);
+        var program = new CompiledProgram(graph, clock, _settings.VerifyKernels, _kernels);
         report.Add(new ProgramReport(graph.Name, clock.Times, program.Schedule.Groups.Length, program.KernelCount, program.InterpretedNodes, program.Refusals, program.Plan.Bytes, program.Plan.UnsharedBytes));
         string prefix = report.Programs.Count == 1 ? "" : $"{report.Programs.Count}-";
         Write(prefix + "schedule.txt", program.Schedule.ToString);

@@ -10,6 +10,7 @@ using Brushfire.Compiler.Passes;
 using Brushfire.Compiler.Runtime;
 using Brushfire.Tensors;
 using Brushfire.Tensors.Execution;
+using KernelCompiler = Brushfire.Compiler.Emission.KernelCompiler;
 
 namespace Brushfire.Compiler;
 
@@ -27,6 +28,7 @@ public abstract class CompiledFunction
     private readonly bool _fullGraph;
     private readonly Recent<Graph, IGraphProgram> _programs = new(MostPrograms);
     private readonly Lock _compiling = new(), _gate = new();
+    private readonly KernelCompiler _kernels = new();
     private readonly List<Entry> _entries = [];
     private readonly List<RecompileReason> _recompiles = [], _newPlans = [];
     private readonly List<GraphBreak> _breaks = [];
@@ -156,7 +158,7 @@ public abstract class CompiledFunction
 
             // The same but for numbers that the function's own code made: those are inputs from now on.
             if (entry is not null && _programs.Keys.Any(graph.EqualsButForConstants)) entry.HostValuesVary = true;
-            (IGraphProgram program, CompileReport report) = Compilation.Run(graph, capturing, $"{Name}-{s_graphs.AddOrUpdate(Name, 1, (_, count) => count + 1)}", _passes, CompilerSettings.Current);
+            (IGraphProgram program, CompileReport report) = Compilation.Run(graph, capturing, $"{Name}-{s_graphs.AddOrUpdate(Name, 1, (_, count) => count + 1)}", _passes, CompilerSettings.Current, _kernels);
             _programs.Add(graph, program);
             lock (_gate)
             {

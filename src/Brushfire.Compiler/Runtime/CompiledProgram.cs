@@ -32,8 +32,9 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
     /// <param name="graph">The graph.</param>
     /// <param name="clock">Is told when each of these ends.</param>
     /// <param name="verify">Compares every launch of a generated kernel with what it stands for.</param>
+    /// <param name="kernels">Compiles the kernels; that of the function whose graph this is.</param>
     /// <param name="emit">Gives the kernel of a group, or why there is none; <see cref="KernelEmitter.TryEmit"/> unless given.</param>
-    public CompiledProgram(Graph graph, StageClock? clock = null, bool verify = false, Func<FusionGroup, (Kernel? Kernel, string? Refusal)>? emit = null)
+    public CompiledProgram(Graph graph, StageClock? clock = null, bool verify = false, KernelCompiler? kernels = null, Func<FusionGroup, (Kernel? Kernel, string? Refusal)>? emit = null)
     {
         _schedule = Scheduler.Run(graph);
         clock?.End("schedule");
@@ -46,7 +47,7 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
         _outputs = [.. _schedule.Outputs.Select(output => new Operand(_slots[output.Base], output))];
         (Kernel? Kernel, string? Refusal)[] emitted = [.. _schedule.Groups.Select(emit ?? KernelEmitter.TryEmit)];
         clock?.End("emission");
-        delegate*<void**, nint*, void>[] compiled = KernelCompiler.Compile([.. emitted.Select(each => each.Kernel).OfType<Kernel>()], clock);
+        delegate*<void**, nint*, void>[] compiled = (kernels ?? new KernelCompiler()).Compile([.. emitted.Select(each => each.Kernel).OfType<Kernel>()], clock);
         _steps = new Step[emitted.Length];
         for (int i = 0, next = 0; i < _steps.Length; i++)
         {

@@ -69,7 +69,7 @@ internal static unsafe class KernelRunner
         fixed (nint* addresses = pointers.ToArray(), numbers = kernel?.Arguments.ToArray())
         {
             if (kernel is null) LoopInterpreter.Run(group, (void**)addresses);
-            else KernelCompiler.Compile([kernel])[0]((void**)addresses, numbers);
+            else new KernelCompiler().Compile([kernel])[0]((void**)addresses, numbers);
         }
 
         return outputs;
