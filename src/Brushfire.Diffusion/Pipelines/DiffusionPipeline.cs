@@ -1,6 +1,7 @@
 // A model, ready to draw: opens its components for the first run and keeps them; each weight is read when it is first used.
 // Holds nothing of a run, so that runs can go on side by side on one pipeline.
 
+using Brushfire.Compiler;
 using Brushfire.Diffusion.Denoising;
 using Brushfire.Diffusion.Imaging;
 using Brushfire.Diffusion.Schedules;
@@ -12,7 +13,6 @@ using Brushfire.Models.Text;
 using Brushfire.Models.UNet;
 using Brushfire.Models.Vae;
 using Brushfire.Models.Weights;
-using Brushfire.Compiler;
 using Brushfire.Tensors;
 using static Brushfire.Compiler.Compiler;
 
@@ -68,7 +68,9 @@ public sealed class DiffusionPipeline
             PixelHeight = request.PixelHeight ?? TrainedPixels,
         };
         string[] texts = whole.GuidanceScale == 1 ? [whole.Prompt] : [whole.Prompt, whole.NegativePrompt];
-        return new Generation(this, whole, PromptEncoding.Encode(_components.Value.Tokenizer, texts), _components.Value.Notices, cancellation);
+        PromptEncoding prompts = PromptEncoding.Encode(_components.Value.Tokenizer, texts);
+        Prepare(prompts, whole, cancellation);
+        return new Generation(this, whole, prompts, _components.Value.Notices, cancellation);
     }
 
     /// <summary>Latents of the U-Net [N, height, width, channels] as N pictures. They are decoded one by one, which bounds the memory.</summary>
@@ -88,34 +90,30 @@ public sealed class DiffusionPipeline
     /// <summary>A denoiser that leads a batch from the negative prompt, where there is one, to the prompt.</summary>
     internal Denoiser CreateDenoiser(PromptEncoding prompts, GenerationRequest request)
     {
-        Task preparing = Prepare(prompts, request);
         Tensor[] contexts = [.. prompts.Chunks.Select(chunks => Encode(chunks, request.BatchSize))];
-        preparing.GetAwaiter().GetResult();
         Func<UNetInput, Tensor> unet = _components.Value.UNet;
         return new Denoiser(
             (latents, timestep, context) => unet(new UNetInput(latents, Tensor.Full([latents.Shape[0]], (float)timestep), context)),
             Schedule.Settings.Prediction, contexts[0], contexts.ElementAtOrDefault(1), request.GuidanceScale);
     }
 
-    // Compiles the U-Net on another thread, while this one encodes the prompts, and then the decoder, for which nobody waits.
-    private Task Prepare(PromptEncoding prompts, GenerationRequest request)
+    // Compiles the U-Net on another thread, and then the decoder, while this one goes on to encode the prompts. Nobody waits: a call that
+    // comes earlier does what is not done yet, and meets the mistakes.
+    private void Prepare(PromptEncoding prompts, GenerationRequest request, CancellationToken cancellation)
     {
-        if (_components.Value.Compiled is not var (unet, decoder)) return Task.CompletedTask;
-        CancellationToken cancellation = WorkerPool.Cancellation;
+        if (_components.Value.Compiled is not var (unet, decoder)) return;
         int batch = request.BatchSize * prompts.Chunks.Count, tokens = prompts.ChunkCount * prompts.ContextLength;
-        Shape Latents(int count) => [count, LatentSpace.ToLatents(request.PixelHeight!.Value), LatentSpace.ToLatents(request.PixelWidth!.Value), LatentSpace.Channels];
-        Task first = Run(() => unet.Prepare(new UNetInput(Tensor.Zeros(Latents(batch)), Tensor.Zeros([batch]), Tensor.Zeros([batch, tokens, _unetConfig.ContextChannels]))));
-        _ = first.ContinueWith(_ => Run(() => decoder.Prepare(Tensor.Zeros(Latents(1)))), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
-        return first;
-
-        Task Run(Action prepare) => Task.Run(
+        int width = LatentSpace.ToLatents(request.PixelWidth!.Value), height = LatentSpace.ToLatents(request.PixelHeight!.Value);
+        _ = Task.Run(
             () =>
             {
                 using var scope = new TensorScope();
+                using IDisposable precision = Autocast.Use(request.Precision);
                 WorkerPool.Cancellation = cancellation;
                 try
                 {
-                    prepare();
+                    unet.Prepare(new UNetInput(Tensor.Zeros([batch, height, width, LatentSpace.Channels]), Tensor.Zeros([batch]), Tensor.Zeros([batch, tokens, _unetConfig.ContextChannels])));
+                    decoder.Prepare(Tensor.Zeros([1, height, width, LatentSpace.Channels]));
                 }
                 finally
                 {
