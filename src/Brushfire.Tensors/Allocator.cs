@@ -48,11 +48,11 @@ public static unsafe class Allocator
     /// <summary>Whether memory that this thread needs now comes only once.</summary>
     internal static bool IsOnce => t_once;
 
-    /// <summary>Storages that this thread makes until the result is disposed of come only once: they have their exact size, and go back to the system when they are freed.</summary>
-    internal static IDisposable Once()
+    /// <summary>Storages that this thread makes until the result is disposed of come only once: they have their exact size, and go back to the system when they are freed. False ends that.</summary>
+    internal static IDisposable Once(bool once = true)
     {
         var previous = new Restore(t_once);
-        t_once = true;
+        t_once = once;
         return previous;
     }
 

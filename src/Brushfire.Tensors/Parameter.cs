@@ -55,7 +55,7 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
         lock (_gate)
         {
             if (_values is not null) return _values.View(shape, shape.RowMajor(), _values.Offset);
-            using Tensor loaded = Load();
+            using Tensor loaded = Load(passing: true);
             return loaded.View(shape, shape.RowMajor(), loaded.Offset);
         }
     }
@@ -85,7 +85,7 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
         {
             if (_packed.TryGetValue((precision, halves), out var packed)) return packed.Matrix;
             using IDisposable once = Allocator.Once(), whole = WorkerPool.Rehearse(false);
-            Tensor values = _values ?? LoadTimed();
+            Tensor values = _values ?? LoadTimed(passing: !Packing.FitsInPlace(shape, precision, halves));
             long start = Stopwatch.GetTimestamp();
             _packed[(precision, halves)] = packed = _values is null ? Packing.PackOver(values, shape, precision, halves) : Packing.Pack(values.Pointer, shape, precision, halves);
             Interlocked.Add(ref s_packing, Stopwatch.GetElapsedTime(start).Ticks);
@@ -104,19 +104,20 @@ internal sealed unsafe class ParameterStorage(string name, Shape shape, Func<Ten
     public string Name => name;
 
     // Not what a joined parameter loads of others: that is part of its own loading.
-    private Tensor LoadTimed()
+    private Tensor LoadTimed(bool passing = false)
     {
         long start = Stopwatch.GetTimestamp();
-        Tensor values = Load();
+        Tensor values = Load(passing);
         Interlocked.Add(ref s_loading, Stopwatch.GetElapsedTime(start).Ticks);
         return values;
     }
 
-    // The first use may come from a kernel, a compiled graph or a capture: loading is never part of what is recorded.
-    private Tensor Load() => TensorScope.Outside(() =>
+    // The first use may come from a kernel, a compiled graph or a capture: loading is never part of what is recorded. Small values that are
+    // needed in passing take memory that the next ones use again.
+    private Tensor Load(bool passing) => TensorScope.Outside(() =>
     {
         using IDisposable eager = Executor.Use(EagerExecutor.Instance);
-        using IDisposable once = Allocator.Once(), whole = WorkerPool.Rehearse(false);
+        using IDisposable once = Allocator.Once(!passing || shape.Count * sizeof(float) >= AlignedMemory.HugePage), whole = WorkerPool.Rehearse(false);
         using Tensor loaded = load();
         if (loaded.Shape.Count != shape.Count) throw new BrushfireException($"{name} was to have the shape {shape}, but {loaded.Spec} was loaded.");
         using Tensor converted = loaded.Cast(DType.Float32);
@@ -137,6 +138,9 @@ internal static unsafe class Packing
 
     /// <summary>Panels of a weight [outputs, inputs, taps…], in memory that the caller gives back by RemoveUser.</summary>
     public static (Storage Panels, PackedMatrix Matrix) Pack(void* values, Shape shape, DType precision, int halves) => Pack(Source(values, shape), precision, halves);
+
+    /// <summary>Whether the panels of a weight may take its values' place.</summary>
+    public static bool FitsInPlace(Shape shape, DType precision, int halves) => PackedMatrix.FitsInPlace(Source(null, shape), precision.Kind(), halves);
 
     /// <summary>
     /// Likewise, of values that nobody needs afterwards: where their memory is theirs alone and panels fit into it, they are packed there, as new memory costs more than the packing.
