@@ -9,7 +9,6 @@ using Brushfire.Compiler.Passes;
 using Brushfire.Compiler.Runtime;
 using Brushfire.Kernels;
 using Brushfire.Tensors;
-using Kernel = Brushfire.Compiler.Emission.Kernel;
 using KernelCompiler = Brushfire.Compiler.Emission.KernelCompiler;
 
 namespace Brushfire.Compiler;
@@ -67,7 +66,8 @@ internal sealed class Compilation
         string prefix = report.Programs.Count == 1 ? "" : $"{report.Programs.Count}-";
         Write(prefix + "schedule.txt", program.Schedule.ToString);
         Write(prefix + "memory.txt", program.Plan.ToString);
-        foreach ((int i, Kernel kernel) in program.Kernels) Write(Path.Combine(prefix + "kernels", string.Create(CultureInfo.InvariantCulture, $"{i:00}-{kernel.Name}.cs")), () => kernel.Source);
+        foreach (Launch launch in program.Launches)
+            if (launch.Kernel is { } kernel) Write(Path.Combine(prefix + "kernels", string.Create(CultureInfo.InvariantCulture, $"{launch.Index:00}-{kernel.Name}.cs")), () => kernel.Source);
         if (prefix.Length > 0) Write("report.md", report.ToString);
         CompilerLog.Write("schedule", () => report.Programs[^1].ToString());
         return program;

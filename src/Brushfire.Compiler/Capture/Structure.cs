@@ -12,7 +12,7 @@ namespace Brushfire.Compiler.Capture;
 /// <summary>One thing that a call is given.</summary>
 /// <param name="Label">Where it stands, for example input.Sample or skips[2].</param>
 /// <param name="Value">A tensor; a <see cref="float"/>, <see cref="double"/> or <see cref="Half"/>; or anything else, which is compared with Equals.</param>
-internal readonly record struct Part(string Label, object? Value)
+internal sealed record Part(string Label, object? Value)
 {
     public bool IsFloat => Value is float or double or Half;
 }

@@ -21,8 +21,15 @@ internal sealed class Affine(long offset, long[] strides) : IEquatable<Affine>
         return new Affine(0, strides);
     }
 
-    public static Affine operator +(Affine a, Affine b) => new(a.Offset + b.Offset, [.. a.Strides.ToArray().Zip(b.Strides.ToArray(), (x, y) => x + y)]);
-    public static Affine operator *(Affine a, long factor) => new(a.Offset * factor, [.. a.Strides.ToArray().Select(x => x * factor)]);
+    public static Affine operator +(Affine a, Affine b) => a.Combine(b, (x, y) => x + y);
+    public static Affine operator *(Affine a, long factor) => a.Combine(a, (x, _) => x * factor);
+
+    private Affine Combine(Affine other, Func<long, long, long> combine)
+    {
+        long[] combined = new long[Rank];
+        for (int d = 0; d < Rank; d++) combined[d] = combine(strides[d], other.Strides[d]);
+        return new Affine(combine(Offset, other.Offset), combined);
+    }
 
     public Affine Plus(long value) => new(Offset + value, strides);
 

@@ -15,7 +15,7 @@ internal static class JoinLinears
     public static Graph Run(Graph graph)
     {
         var groups = new Dictionary<Node, Group>();
-        foreach (var members in graph.Nodes.Where(IsJoinable).GroupBy(node => (node.Inputs[0], node.Op, node.Inputs.Length)).Where(members => members.Count() > 1))
+        foreach (var members in graph.Nodes.Where(IsJoinable).GroupBy(node => new Kind(node.Inputs[0], node.Op, node.Inputs.Length)).Where(members => members.Count() > 1))
         {
             var group = new Group([.. members]);
             foreach (Node member in members) groups.Add(member, group);
@@ -26,6 +26,8 @@ internal static class JoinLinears
 
     // A weight with other users would have to be kept twice.
     private static bool IsJoinable(Node node) => node.Op is Linear && node.Inputs.Skip(1).All(input => input is { Op: Weight, Users.Count: 1 });
+
+    private sealed record Kind(Node Input, Op Op, int Inputs);
 
     private sealed class Group(Node[] members)
     {

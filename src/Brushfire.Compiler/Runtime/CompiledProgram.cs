@@ -15,14 +15,22 @@ using Brushfire.Tensors.Ops;
 
 namespace Brushfire.Compiler.Runtime;
 
+/// <summary>One group of a schedule, bound to what runs it.</summary>
+/// <param name="Index">Of the group.</param>
+/// <param name="Step">Runs it.</param>
+/// <param name="Kind">For reports.</param>
+/// <param name="Name">Likewise: the ops.</param>
+/// <param name="Kernel">Generated for it, if one could be.</param>
+/// <param name="Refusal">Why not, unless it is a library call.</param>
+internal sealed record Launch(int Index, Step Step, LaunchKind Kind, string Name, Kernel? Kernel, string? Refusal);
+
 /// <summary>A scheduled graph bound to its kernels.</summary>
 internal sealed unsafe class CompiledProgram : IGraphProgram
 {
     private readonly Schedule _schedule;
     private readonly Dictionary<Node, int> _slots = [];
     private readonly PackedWeights _packed = new();
-    private readonly Step[] _steps;
-    private readonly (LaunchKind Kind, string Name)[] _launches;
+    private readonly Launch[] _launches;
     private readonly int[] _inputSlots;
     private readonly (int Slot, TensorSpec Spec)[] _results;
     private readonly Operand[] _outputs;
@@ -45,37 +53,40 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
         _inputSlots = [.. graph.Inputs.Select(input => _slots[input])];
         _results = [.. _schedule.Outputs.Select(output => output.Base).Where(node => !node.IsLeaf).Distinct().Select(node => (_slots[node], node.Spec))];
         _outputs = [.. _schedule.Outputs.Select(output => new Operand(_slots[output.Base], output))];
-        (Kernel? Kernel, string? Refusal)[] emitted = [.. _schedule.Groups.Select(emit ?? KernelEmitter.TryEmit)];
+        emit ??= KernelEmitter.TryEmit;
+        int count = _schedule.Groups.Length;
+        var emitted = new Kernel?[count];
+        string?[] refusals = new string?[count];
+        for (int i = 0; i < count; i++) (emitted[i], refusals[i]) = emit(_schedule.Groups[i]);
         clock?.End("emission");
-        delegate*<void**, nint*, void>[] compiled = (kernels ?? new KernelCompiler()).Compile([.. emitted.Select(each => each.Kernel).OfType<Kernel>()], clock);
-        _steps = new Step[emitted.Length];
-        for (int i = 0, next = 0; i < _steps.Length; i++)
+        delegate*<void**, nint*, void>[] compiled = (kernels ?? new KernelCompiler()).Compile([.. emitted.OfType<Kernel>()], clock);
+        _launches = new Launch[count];
+        for (int i = 0, next = 0; i < count; i++)
         {
-            delegate*<void**, nint*, void> code = emitted[i].Kernel is null ? null : compiled[next++];
-            if (emitted[i].Kernel is not null && code is null) emitted[i] = (null, "its text does not compile, a mistake in the emitter");
-            _steps[i] = emitted[i].Kernel is { } kernel ? Bind(_schedule.Groups[i], kernel, code, verify) : Bind(_schedule.Groups[i]);
+            (FusionGroup group, Kernel? kernel) = (_schedule.Groups[i], emitted[i]);
+            delegate*<void**, nint*, void> code = kernel is null ? null : compiled[next++];
+            if (kernel is not null && code is null) (kernel, refusals[i]) = (null, "its text does not compile, a mistake in the emitter");
+            Step step = kernel is null ? Bind(group) : Bind(group, kernel, code, verify);
+            _launches[i] = new Launch(i, step, KindOf(step, group), NameOf(group, kernel), kernel, group.Kind == GroupKind.Library ? null : refusals[i]);
         }
 
-        Kernels = [.. emitted.Index().Where(each => each.Item.Kernel is not null).Select(each => (each.Index, each.Item.Kernel!))];
-        Refusals = [.. emitted.Index().Where(each => each.Item.Refusal is not null && _schedule.Groups[each.Index].Kind != GroupKind.Library).Select(each => $"{each.Index}: {each.Item.Refusal}")];
-        _launches = [.. _steps.Select((step, i) => LaunchOf(step, _schedule.Groups[i], emitted[i].Kernel))];
         clock?.End("binding");
     }
 
     public Schedule Schedule => _schedule;
     public MemoryPlan Plan { get; }
 
-    /// <summary>The generated kernels and the groups that they compute.</summary>
-    public ImmutableArray<(int Group, Kernel Kernel)> Kernels { get; }
+    /// <summary>What a call does, in order.</summary>
+    public IReadOnlyList<Launch> Launches => _launches;
 
     /// <summary>Launches of generated kernels in a call.</summary>
-    public int KernelCount => Kernels.Length;
+    public int KernelCount => _launches.Count(launch => launch.Kernel is not null);
 
     /// <summary>Nodes for which no kernel could be generated.</summary>
-    public int InterpretedNodes => _steps.OfType<InterpretedStep>().Sum(step => step.NodeCount);
+    public int InterpretedNodes => _launches.Select(launch => launch.Step).OfType<InterpretedStep>().Sum(step => step.NodeCount);
 
     /// <summary>Why: the number of each such group, and the reason.</summary>
-    public ImmutableArray<string> Refusals { get; }
+    public IReadOnlyList<string> Refusals => [.. _launches.Where(launch => launch.Refusal is not null).Select(launch => $"{launch.Index}: {launch.Refusal}")];
 
     public Tensor[] Run(ReadOnlySpan<Tensor> inputs)
     {
@@ -86,12 +97,12 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
         {
             for (int i = 0; i < inputs.Length; i++) frame.Set(_inputSlots[i], inputs[i].ContiguousOrSelf());
             foreach ((int slot, TensorSpec spec) in _results) frame.Set(slot, new Tensor(spec));
-            for (int i = 0; i < _steps.Length; i++)
+            foreach (Launch launch in _launches)
             {
                 WorkerPool.Cancellation.ThrowIfCancellationRequested();
                 long start = Stopwatch.GetTimestamp();
-                _steps[i].Run(frame);
-                LaunchTimes.Current?.Add(new LaunchTime(_launches[i].Kind, _launches[i].Name, Stopwatch.GetElapsedTime(start)));
+                launch.Step.Run(frame);
+                LaunchTimes.Current?.Add(new LaunchTime(launch.Kind, launch.Name, Stopwatch.GetElapsedTime(start)));
             }
 
             return [.. _outputs.Select(output => scope.Keep(output.Viewed(frame)))];
@@ -118,7 +129,7 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
         foreach ((Node node, int slot) in _slots)
             if (Leaf.Kept(node.Op) is { } value) kept.Add(slot, value);
 
-        return new Frame(_slots.Count, Plan.Bytes, Plan.Placements.Values.ToDictionary(value => _slots[value.Node], value => (value.Offset, value.Node.Spec)), kept);
+        return new Frame(_slots.Count, Plan.Bytes, Plan.Placements.Values.ToDictionary(value => _slots[value.Node]), kept);
     }
 
     private Step Bind(FusionGroup group, Kernel kernel, delegate*<void**, nint*, void> code, bool verify)
@@ -137,25 +148,23 @@ internal sealed unsafe class CompiledProgram : IGraphProgram
         return node.Op is ComputeOp op ? new LibraryStep(op, operands, _slots[node]) : new CopyStep(node.Op, operands[0], _slots[node]);
     }
 
-    private static (LaunchKind Kind, string Name) LaunchOf(Step step, FusionGroup group, Kernel? kernel)
+    private static string NameOf(FusionGroup group, Kernel? kernel) =>
+        kernel is null ? string.Join('_', group.Outputs.Select(node => node.Op.Name)) : kernel.Name[..kernel.Name.LastIndexOf('_')];
+
+    private static LaunchKind KindOf(Step step, FusionGroup group) => (step, group.Kind) switch
     {
-        string name = kernel is null ? string.Join('_', group.Outputs.Select(node => node.Op.Name)) : kernel.Name[..kernel.Name.LastIndexOf('_')];
-        LaunchKind kind = (step, group.Kind) switch
+        (InterpretedStep, _) => LaunchKind.Interpreted,
+        (CopyStep, _) => LaunchKind.Copy,
+        (_, GroupKind.Contraction) => LaunchKind.Contraction,
+        (_, GroupKind.Reduction) => LaunchKind.Reduction,
+        (_, GroupKind.Pointwise) => LaunchKind.Pointwise,
+        _ => group.Outputs[0].Op switch
         {
-            (InterpretedStep, _) => LaunchKind.Interpreted,
-            (CopyStep, _) => LaunchKind.Copy,
-            (_, GroupKind.Contraction) => LaunchKind.Contraction,
-            (_, GroupKind.Reduction) => LaunchKind.Reduction,
-            (_, GroupKind.Pointwise) => LaunchKind.Pointwise,
-            _ => group.Outputs[0].Op switch
-            {
-                Linear or Conv2d or MatMul => LaunchKind.Contraction,
-                ScaledDotProductAttention => LaunchKind.Attention,
-                _ => LaunchKind.Library,
-            },
-        };
-        return (kind, name);
-    }
+            Linear or Conv2d or MatMul => LaunchKind.Contraction,
+            ScaledDotProductAttention => LaunchKind.Attention,
+            _ => LaunchKind.Library,
+        },
+    };
 
     private Operand Operand(Node node)
     {

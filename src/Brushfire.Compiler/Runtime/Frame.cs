@@ -1,6 +1,7 @@
 // The memory of one running call: an arena as planned, and a tensor and an address for every value in memory. Frames are
 // kept by their program for later calls; calls that run side by side have one each.
 
+using Brushfire.Compiler.Scheduling;
 using Brushfire.Tensors;
 
 namespace Brushfire.Compiler.Runtime;
@@ -15,7 +16,7 @@ internal sealed unsafe class Frame : IDisposable
     /// <summary>With the values that stay from call to call.</summary>
     /// <param name="arena">The arena's values by slot, bytes from its start.</param>
     /// <param name="kept">Weights and constants by slot.</param>
-    public Frame(int slots, long arenaBytes, IReadOnlyDictionary<int, (long Offset, TensorSpec Spec)> arena, IReadOnlyDictionary<int, Tensor> kept)
+    public Frame(int slots, long arenaBytes, IReadOnlyDictionary<int, Placement> arena, IReadOnlyDictionary<int, Tensor> kept)
     {
         _tensors = new Tensor?[slots];
         _pointers = new nint[slots];
@@ -25,8 +26,12 @@ internal sealed unsafe class Frame : IDisposable
         TensorScope.Outside(() =>
         {
             var storage = new NativeStorage(arenaBytes);
-            foreach ((int slot, (long offset, TensorSpec spec)) in arena)
-                Set(slot, new Tensor(storage, offset / spec.DType.Size(), spec.DType, spec.Shape, spec.Shape.RowMajor()));
+            foreach ((int slot, Placement place) in arena)
+            {
+                TensorSpec spec = place.Node.Spec;
+                Set(slot, new Tensor(storage, place.Offset / spec.DType.Size(), spec.DType, spec.Shape, spec.Shape.RowMajor()));
+            }
+
             return storage;
         });
     }

@@ -68,7 +68,7 @@ internal sealed class HoistingProgram(Graph graph, Func<Graph, IGraphProgram> co
     private static void Release(IGraphProgram program) => (program as CompiledProgram)?.Release();
 
     /// <summary>Which memory a tensor shows, and which values of it.</summary>
-    private readonly record struct Identity(long Version, long Offset, Strides Strides)
+    private sealed record Identity(long Version, long Offset, Strides Strides)
     {
         public static Identity Of(Tensor tensor) => new(tensor.Storage.Version, tensor.Offset, tensor.Strides);
     }

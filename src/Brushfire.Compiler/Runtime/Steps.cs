@@ -11,7 +11,7 @@ using Brushfire.Tensors.Ops;
 namespace Brushfire.Compiler.Runtime;
 
 /// <summary>A part of a value in memory, as a tensor with strides.</summary>
-internal readonly record struct Operand(int Slot, View View)
+internal sealed record Operand(int Slot, View View)
 {
     public Tensor In(Frame frame) => View.IsWhole && View.Shape == View.Base.Shape ? frame.Tensor(Slot) : Viewed(frame);
 

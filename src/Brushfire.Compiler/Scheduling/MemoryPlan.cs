@@ -8,7 +8,7 @@ using Brushfire.Compiler.Graphs;
 namespace Brushfire.Compiler.Scheduling;
 
 /// <summary>A value's place: bytes [Offset, Offset + Bytes) of the arena, from group First to group Last.</summary>
-internal readonly record struct Placement(Node Node, long Offset, long Bytes, int First, int Last);
+internal sealed record Placement(Node Node, long Offset, long Bytes, int First, int Last);
 
 /// <param name="Placements">By the written node; the graph's outputs are memory of their own and have none.</param>
 /// <param name="Bytes">Of the arena.</param>

@@ -7,7 +7,7 @@ using Brushfire.Tensors.Ops;
 namespace Brushfire.Compiler.Scheduling;
 
 /// <summary>Elements of <paramref name="Base"/>'s memory, which is row-major: an offset and a stride for each axis, in elements.</summary>
-internal readonly record struct View(Node Base, Shape Shape, Strides Strides, long Offset)
+internal sealed record View(Node Base, Shape Shape, Strides Strides, long Offset)
 {
     /// <summary>Whether the view is all of its base in row-major order, under whatever shape.</summary>
     public bool IsWhole => Offset == 0 && Shape.Count == Base.Shape.Count && Strides.AreRowMajor(Shape);

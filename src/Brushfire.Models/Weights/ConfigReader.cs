@@ -102,18 +102,18 @@ public sealed class ConfigReader
     public int[] Ints(string key, int[]? defaultValue = null, int min = 0, int max = 1_000_000)
     {
         if (!TryGet(key, out JsonElement value)) return defaultValue ?? throw Missing(key, "a list of whole numbers");
-        return [.. Items(value, key, "a list of whole numbers").Select(item => ToInt(item, key, min, max))];
+        return Items(value, key, "a list of whole numbers", item => ToInt(item, key, min, max));
     }
 
     public double[] Doubles(string key) =>
         TryGet(key, out JsonElement value)
-            ? [.. Items(value, key, "a list of numbers").Select(item => item.ValueKind == JsonValueKind.Number ? item.GetDouble() : throw Wrong(key, item, "a list of numbers"))]
+            ? Items(value, key, "a list of numbers", item => item.ValueKind == JsonValueKind.Number ? item.GetDouble() : throw Wrong(key, item, "a list of numbers"))
             : throw Missing(key, "a list of numbers");
 
     public string[] Strings(string key, string[]? defaultValue = null)
     {
         if (!TryGet(key, out JsonElement value)) return defaultValue ?? throw Missing(key, "a list of texts");
-        return [.. Items(value, key, "a list of texts").Select(item => ToText(item, key))];
+        return Items(value, key, "a list of texts", item => ToText(item, key));
     }
 
     /// <summary>A list of <paramref name="count"/> numbers; one number in the file stands for all of them.</summary>
@@ -147,8 +147,13 @@ public sealed class ConfigReader
 
     private string ToText(JsonElement value, string key) => value.ValueKind == JsonValueKind.String ? value.GetString()! : throw Wrong(key, value, "a text");
 
-    private JsonElement.ArrayEnumerator Items(JsonElement value, string key, string expected) =>
-        value.ValueKind == JsonValueKind.Array ? value.EnumerateArray() : throw Wrong(key, value, expected);
+    private T[] Items<T>(JsonElement value, string key, string expected, Func<JsonElement, T> read)
+    {
+        if (value.ValueKind != JsonValueKind.Array) throw Wrong(key, value, expected);
+        var items = new T[value.GetArrayLength()];
+        for (int i = 0; i < items.Length; i++) items[i] = read(value[i]);
+        return items;
+    }
 
     // Malformed escapes pass the parser and fail when a text is read: read all of them once.
     private static void CheckText(JsonElement element)

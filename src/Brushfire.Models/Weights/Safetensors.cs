@@ -13,7 +13,7 @@ internal static class Safetensors
     // The limit of the format's own library.
     private const long MaxHeader = 100_000_000;
 
-    private readonly record struct Range(string Key, long Begin, long End);
+    private sealed record Range(string Key, long Begin, long End);
 
     public static WeightFile Open(MappedFile file)
     {

@@ -40,7 +40,7 @@ public sealed class FallbackTests
         (CompiledProgram program, List<string> warnings) = Compile(s_throwing);
         Assert.Equal(0, program.KernelCount);
         Assert.Equal(4, program.InterpretedNodes);
-        Assert.Equal(program.Refusals.Length, warnings.Count);
+        Assert.Equal(program.Refusals.Count, warnings.Count);
         Assert.StartsWith("warning: no kernel of %1 linear, %2 silu, which are interpreted; a mistake in the emitter: InvalidOperationException: no such loop", warnings[0], StringComparison.Ordinal);
         Assert.Equal("0: a mistake in the emitter: InvalidOperationException: no such loop", program.Refusals[0]);
     }

@@ -26,7 +26,7 @@ public sealed class VerifiedStepTests
         using var scope = new TensorScope();
         Graph graph = GraphSamples.Parse("graph f(%x: f32[2,3])\n%1: f32[2,3] = abs(%x)\n%2: f32[2,3] = add(%1, %1)\nreturn %2");
         FusionGroup group = Scheduler.Run(graph).Groups.Single();
-        var frame = new Frame(2, 0, new Dictionary<int, (long, TensorSpec)>(), new Dictionary<int, Tensor>());
+        var frame = new Frame(2, 0, new Dictionary<int, Placement>(), new Dictionary<int, Tensor>());
         frame.Set(0, Tensor.FromArray([1f, -2, 3, -4, 5, -6], [2, 3]));
         frame.Set(1, Tensor.Zeros([2, 3]));
         var step = new VerifiedStep(new Wrong(), "abs_add_0", group, new Dictionary<Node, int> { [graph.Inputs[0]] = 0, [graph.Outputs[0]] = 1 });
