@@ -27,8 +27,12 @@ internal static class HookCode
                 string offset = first < 0 ? "0" : "offset";
                 code.Line("int c = 0;");
                 code.Line($"for (; c + TSimd.Count <= count; c += TSimd.Count) TSimd.Store(destination + c, Map<TSimd, TVector>(TSimd.Load(source + c), {offset}, column + c));");
-                code.Line($"for (; c < count; c++) destination[c] = Map<SimdScalar, float>(source[c], {offset}, column + c);");
+                code.Line($"if (c < count) Rest(source + c, count - c, {offset}, column + c, destination + c);");
             });
+            code.Line();
+            code.Line(KernelFile.Rest);
+            code.Block("private void Rest(float* source, int count, nint offset, int column, float* destination)", () =>
+                code.Line("for (int c = 0; c < count; c++) destination[c] = Map<SimdScalar, float>(source[c], offset, column + c);"));
             code.Line();
             code.Line("[MethodImpl(MethodImplOptions.AggressiveInlining)]");
             code.Block($"private TVector Map<TSimd, TVector>(TVector handed, nint offset, int column) {KernelFile.Constraints}", () =>
@@ -79,11 +83,15 @@ internal static class HookCode
                 {
                     code.Line("nint run = cursor.Run;");
                     code.Line("for (int c = column; c < whole; c += TSimd.Count) Columns<TSimd, TVector>(tile + c - column, tileStride, c, run, at);");
-                    code.Line("for (int c = whole; c < end; c++) Columns<SimdScalar, float>(tile + c - column, tileStride, c, run, at);");
+                    code.Line("if (whole < end) Rest(tile + whole - column, tileStride, whole, end, run, at);");
                     code.Line("tile += run * tileStride;");
                     code.Line("cursor.Next(run);");
                 });
             });
+            code.Line();
+            code.Line(KernelFile.Rest);
+            code.Block("private void Rest(float* tile, nint tileStride, int column, int end, nint rows, nint* at)", () =>
+                code.Line("for (; column < end; column++, tile++) Columns<SimdScalar, float>(tile, tileStride, column, rows, at);"));
             code.Line();
             code.Line("[MethodImpl(MethodImplOptions.AggressiveInlining)]");
             code.Block($"private void Columns<TSimd, TVector>(float* tile, nint tileStride, int column, nint rows, nint* at) {KernelFile.Constraints}", () => Columns(code, nest, names));

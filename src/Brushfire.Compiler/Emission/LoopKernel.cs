@@ -116,7 +116,7 @@ internal sealed class LoopKernel
             string arguments = string.Join(", ", operands.Select(operand => operand.Argument));
             if (several) _code.Line($"{name}<SimdSeveral<TSimd, TVector>, Several<TVector>>(0, several, {arguments});");
             _code.Line($"{name}<TSimd, TVector>({(several ? "several" : "0")}, whole, {arguments});");
-            _code.Line($"{name}<SimdScalar, float>(whole, row.Columns, {arguments});");
+            _code.Line($"if (whole < row.Columns) {name}Rest(whole, row.Columns, {arguments});");
             methods.Add(() => PassMethod(name, pass, operands));
         }
 
@@ -172,11 +172,17 @@ internal sealed class LoopKernel
         _code.Line($"float {_values.Name(expr)} = {_values.Number(expr)};");
     }
 
+    // Columns that fill no vector have a method of their own, which the JIT compiles where there are any.
     private void PassMethod(string name, Pass pass, Operand[] operands)
     {
+        string parameters = string.Join(", ", operands.Select(operand => operand.Parameter));
+        string names = string.Join(", ", operands.Select(operand => (operand.Parameter.StartsWith("ref ", StringComparison.Ordinal) ? "ref " : "") + operand.Parameter[(operand.Parameter.LastIndexOf(' ') + 1)..]));
+        _code.Line();
+        _code.Line(KernelFile.Rest);
+        _code.Line($"private static void {name}Rest(nint start, nint end, {parameters}) => {name}<SimdScalar, float>(start, end, {names});");
         _code.Line();
         _code.Line("[MethodImpl(MethodImplOptions.AggressiveInlining)]");
-        _code.Block($"private static void {name}<TSimd, TVector>(nint start, nint end, {string.Join(", ", operands.Select(operand => operand.Parameter))}) {KernelFile.Constraints}", () =>
+        _code.Block($"private static void {name}<TSimd, TVector>(nint start, nint end, {parameters}) {KernelFile.Constraints}", () =>
         {
             foreach (Operand operand in operands.Where(operand => operand.Parameter.StartsWith("float ", StringComparison.Ordinal)))
                 _code.Line($"TVector {operand.Argument} = TSimd.Broadcast({operand.Argument}Row);");
