@@ -1,10 +1,12 @@
-// Peak resident memory: the number that a report tells grows with what is touched.
+// Peak resident memory: the number that a report tells grows with what is touched. It counts for the whole process, so nothing runs beside this test.
 
 using System.Runtime.InteropServices;
 using Brushfire.Bench;
+using Brushfire.Tests.Tensors;
 
 namespace Brushfire.Tests.Bench;
 
+[Collection(nameof(ParameterTests))]
 public sealed unsafe class ResidentMemoryTests
 {
     [Fact]
