@@ -45,15 +45,15 @@ internal static class CommandLine
     // Every kernel that this thread launches looks at the token. Both settings are the caller's again afterwards.
     private static int RunWithSettings(string[] args, Terminal terminal, CancellationToken cancellation)
     {
-        (CancellationToken token, int threads) = (WorkerPool.Cancellation, WorkerPool.Threads);
-        WorkerPool.Cancellation = cancellation;
+        int threads = WorkerPool.Threads;
+        using IDisposable cancelling = WorkerPool.Use(cancellation);
         try
         {
             return Run(Root().Parse(args), terminal, cancellation);
         }
         finally
         {
-            (WorkerPool.Cancellation, WorkerPool.Threads) = (token, threads);
+            WorkerPool.Threads = threads;
         }
     }
 

@@ -45,7 +45,15 @@ public static unsafe class WorkerPool
     }
 
     /// <summary>Looked at between items of every launch from this thread; a cancelled one ends in OperationCanceledException.</summary>
-    public static CancellationToken Cancellation { get => t_cancellation; set => t_cancellation = value; }
+    public static CancellationToken Cancellation => t_cancellation;
+
+    /// <summary>Has launches from this thread look at a token until the result is disposed of.</summary>
+    public static IDisposable Use(CancellationToken cancellation)
+    {
+        CancellationToken previous = t_cancellation;
+        t_cancellation = cancellation;
+        return new Restore(() => t_cancellation = previous);
+    }
 
     /// <summary>Whether launches from this thread are rehearsals.</summary>
     public static bool IsRehearsing => t_rehearsing;
@@ -56,14 +64,9 @@ public static unsafe class WorkerPool
     /// </summary>
     public static IDisposable Rehearse(bool rehearsing = true)
     {
-        var previous = new Restore(t_rehearsing);
+        bool previous = t_rehearsing;
         t_rehearsing = rehearsing;
-        return previous;
-    }
-
-    private sealed class Restore(bool previous) : IDisposable
-    {
-        public void Dispose() => t_rehearsing = previous;
+        return new Restore(() => t_rehearsing = previous);
     }
 
     /// <summary>Runs items 0 … count - 1 in the current instruction set and returns when all are done.</summary>

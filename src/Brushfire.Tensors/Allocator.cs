@@ -51,14 +51,9 @@ public static unsafe class Allocator
     /// <summary>Storages that this thread makes until the result is disposed of come only once: they have their exact size, and go back to the system when they are freed. False ends that.</summary>
     internal static IDisposable Once(bool once = true)
     {
-        var previous = new Restore(t_once);
+        bool previous = t_once;
         t_once = once;
-        return previous;
-    }
-
-    private sealed class Restore(bool previous) : IDisposable
-    {
-        public void Dispose() => t_once = previous;
+        return new Restore(() => t_once = previous);
     }
 
     /// <param name="bytes">At least so many.</param>

@@ -39,9 +39,9 @@ internal sealed record CompilerSettings(GraphExecutor Executor, IReadOnlySet<str
     /// <summary>Uses these on this thread until the result is disposed of.</summary>
     public IDisposable Use()
     {
-        var previous = new Restore(t_current);
+        CompilerSettings? previous = t_current;
         t_current = this;
-        return previous;
+        return new Restore(() => t_current = previous);
     }
 
     /// <summary>The log channels that a text names.</summary>
@@ -58,9 +58,4 @@ internal sealed record CompilerSettings(GraphExecutor Executor, IReadOnlySet<str
         [.. (text ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)];
 
     private static BrushfireException Wrong(Knob knob, string value) => new($"{knob.Name}='{value}' is not known; it takes {knob.Values}.");
-
-    private sealed class Restore(CompilerSettings? previous) : IDisposable
-    {
-        public void Dispose() => t_current = previous;
-    }
 }

@@ -1,5 +1,7 @@
 // What the launches of compiled programs take, for whoever asks on the calling thread.
 
+using Brushfire.Kernels;
+
 namespace Brushfire.Compiler.Diagnostics;
 
 /// <summary>What a launch runs: a product with what was fused into it, fused attention, a generated loop, another op's own kernel, a copy, or nodes one by one.</summary>
@@ -17,13 +19,8 @@ public static class LaunchTimes
     /// <summary>Adds every launch of this thread's calls to <paramref name="times"/> until the result is disposed of.</summary>
     public static IDisposable Note(List<LaunchTime> times)
     {
-        var previous = new Restore(t_current);
+        List<LaunchTime>? previous = t_current;
         t_current = times;
-        return previous;
-    }
-
-    private sealed class Restore(List<LaunchTime>? previous) : IDisposable
-    {
-        public void Dispose() => t_current = previous;
+        return new Restore(() => t_current = previous);
     }
 }

@@ -108,17 +108,9 @@ public sealed class DiffusionPipeline
             () =>
             {
                 using var scope = new TensorScope();
-                using IDisposable precision = Autocast.Use(request.Precision);
-                WorkerPool.Cancellation = cancellation;
-                try
-                {
-                    unet.Prepare(new UNetInput(Tensor.Zeros([batch, height, width, LatentSpace.Channels]), Tensor.Zeros([batch]), Tensor.Zeros([batch, tokens, _unetConfig.ContextChannels])));
-                    decoder.Prepare(Tensor.Zeros([1, height, width, LatentSpace.Channels]));
-                }
-                finally
-                {
-                    WorkerPool.Cancellation = default;
-                }
+                using IDisposable precision = Autocast.Use(request.Precision), cancelling = WorkerPool.Use(cancellation);
+                unet.Prepare(new UNetInput(Tensor.Zeros([batch, height, width, LatentSpace.Channels]), Tensor.Zeros([batch]), Tensor.Zeros([batch, tokens, _unetConfig.ContextChannels])));
+                decoder.Prepare(Tensor.Zeros([1, height, width, LatentSpace.Channels]));
             },
             cancellation);
     }

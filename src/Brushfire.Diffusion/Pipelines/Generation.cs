@@ -57,17 +57,8 @@ public sealed class Generation : IEnumerable<GenerationStep>
     // Kernels look at the token of their thread between items, ops at its precision; both are back in place before the caller goes on.
     private T Inside<T>(Func<T> run)
     {
-        using IDisposable precision = Autocast.Use(Request.Precision);
-        CancellationToken previous = WorkerPool.Cancellation;
-        WorkerPool.Cancellation = _cancellation;
-        try
-        {
-            _cancellation.ThrowIfCancellationRequested();
-            return run();
-        }
-        finally
-        {
-            WorkerPool.Cancellation = previous;
-        }
+        using IDisposable precision = Autocast.Use(Request.Precision), cancelling = WorkerPool.Use(_cancellation);
+        _cancellation.ThrowIfCancellationRequested();
+        return run();
     }
 }

@@ -1,6 +1,7 @@
 // A part of a model. Calling it opens a scope that frees its temporaries and keeps its result, so that model code reads
 // like the formula and never mentions lifetimes.
 
+using Brushfire.Kernels;
 using Brushfire.Tensors;
 
 namespace Brushfire.Models.Layers;
@@ -15,17 +16,12 @@ public abstract class Module(string name)
     /// <summary>Told the name and the (first) result of every part that runs on this thread, until the result is disposed of.</summary>
     public static IDisposable Observe(Action<string, Tensor> observer)
     {
-        var previous = new Restore(t_observer);
+        Action<string, Tensor>? previous = t_observer;
         t_observer = observer;
-        return previous;
+        return new Restore(() => t_observer = previous);
     }
 
     private protected void Report(Tensor output) => t_observer?.Invoke(Name, output);
-
-    private sealed class Restore(Action<string, Tensor>? previous) : IDisposable
-    {
-        public void Dispose() => t_observer = previous;
-    }
 }
 
 /// <summary>A part with one result.</summary>

@@ -1,5 +1,7 @@
 // The seam that all ops go through: eagerly an op runs at once; while a function is captured it is recorded instead.
 
+using Brushfire.Kernels;
+
 namespace Brushfire.Tensors.Execution;
 
 /// <summary>What happens when an op is applied to tensors.</summary>
@@ -19,14 +21,9 @@ public static class Executor
     /// <summary>Makes an executor current on this thread until the result is disposed of.</summary>
     public static IDisposable Use(IExecutor executor)
     {
-        var previous = new Restore(t_current);
+        IExecutor? previous = t_current;
         t_current = executor;
-        return previous;
-    }
-
-    private sealed class Restore(IExecutor? previous) : IDisposable
-    {
-        public void Dispose() => t_current = previous;
+        return new Restore(() => t_current = previous);
     }
 }
 

@@ -1,6 +1,8 @@
 // Settings of a thread that change what ops do or which are made, such as the attention kernels that it may use. Tasks that it
 // starts have them too. A captured function remembers those that it read: under another value it is captured again.
 
+using Brushfire.Kernels;
+
 namespace Brushfire.Tensors.Execution;
 
 /// <summary>A setting whatever its type.</summary>
@@ -17,17 +19,12 @@ public abstract class Setting(string name)
     /// <summary>Notes the settings that this thread reads until the result is disposed of.</summary>
     public static IDisposable NoteReads(ISet<Setting> reads)
     {
-        var previous = new Restore(t_reads);
+        ISet<Setting>? previous = t_reads;
         t_reads = reads;
-        return previous;
+        return new Restore(() => t_reads = previous);
     }
 
     protected void NoteRead() => t_reads?.Add(this);
-
-    private sealed class Restore(ISet<Setting>? previous) : IDisposable
-    {
-        public void Dispose() => t_reads = previous;
-    }
 }
 
 /// <summary>A setting; <paramref name="initial"/> holds on every thread until another value is used there, or where the thread was started.</summary>
@@ -51,15 +48,10 @@ public sealed class Setting<T>(string name, T initial) : Setting(name) where T :
     /// <summary>Sets the value on this thread until the result is disposed of.</summary>
     public IDisposable Use(T value)
     {
-        var previous = new Restore(this, _value.Value);
+        Box? previous = _value.Value;
         _value.Value = new Box(value);
-        return previous;
+        return new Restore(() => _value.Value = previous);
     }
 
     private sealed record Box(T Value);
-
-    private sealed class Restore(Setting<T> setting, Box? previous) : IDisposable
-    {
-        public void Dispose() => setting._value.Value = previous;
-    }
 }

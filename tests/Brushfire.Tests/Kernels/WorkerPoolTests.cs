@@ -73,15 +73,10 @@ public sealed unsafe class WorkerPoolTests
     {
         using var source = new CancellationTokenSource();
         int started = 0;
-        WorkerPool.Cancellation = source.Token;
-        try
+        using (WorkerPool.Use(source.Token))
         {
             var work = new Cancelling { Source = source, Started = &started };
             Assert.Throws<OperationCanceledException>(() => WorkerPool.Run(1000, ref work));
-        }
-        finally
-        {
-            WorkerPool.Cancellation = default;
         }
 
         Assert.InRange(started, 1, WorkerPool.Threads);

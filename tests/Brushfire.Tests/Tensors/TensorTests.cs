@@ -318,16 +318,9 @@ public sealed class TensorTests
         using var scope = new TensorScope();
         Tensor input = Tensor.Zeros([10]);
         using var source = new CancellationTokenSource();
-        Brushfire.Kernels.WorkerPool.Cancellation = source.Token;
-        try
-        {
-            _ = input + 1f;
-            source.Cancel();
-            Assert.Throws<OperationCanceledException>(() => input.Reshape(2, 5));
-        }
-        finally
-        {
-            Brushfire.Kernels.WorkerPool.Cancellation = default;
-        }
+        using IDisposable cancelling = Brushfire.Kernels.WorkerPool.Use(source.Token);
+        _ = input + 1f;
+        source.Cancel();
+        Assert.Throws<OperationCanceledException>(() => input.Reshape(2, 5));
     }
 }
