@@ -42,7 +42,6 @@ public static unsafe partial class AlignedMemory
             if (s_current == 0 || s_next + bytes > s_current + Region)
             {
                 nint region = (nint)AllocatePages(Region, Region);
-                if (s_current != 0 && s_blocks[s_current] == 0) GiveBack(s_current);
                 s_blocks[region] = 0;
                 s_current = s_next = region;
             }
@@ -52,12 +51,6 @@ public static unsafe partial class AlignedMemory
             s_next += bytes;
             return (void*)start;
         }
-    }
-
-    private static void GiveBack(nint region)
-    {
-        s_blocks.Remove(region);
-        NativeMemory.AlignedFree((void*)region);
     }
 
     // A last stretch that fills no huge page gets its plain ones at once: one by one, each would cost a page fault. A system that knows less does less.
@@ -77,9 +70,14 @@ public static unsafe partial class AlignedMemory
             {
                 s_blocks[region] = --blocks;
                 if (blocks > 0) return;
-                if (region == s_current) s_next = region;
-                else GiveBack(region);
-                return;
+                if (region == s_current)
+                {
+                    s_next = region; // the next blocks take its memory again
+                    return;
+                }
+
+                s_blocks.Remove(region);
+                start = (void*)region;
             }
         }
 
