@@ -131,7 +131,16 @@ internal sealed class LoopKernel
     // Long chains leave the processor waiting where a vector follows the other; see SimdSeveral.
     private static bool IsLong(Pass pass) => pass.Values.Count(value => value is not Load) >= LongChain;
 
-    private sealed record Operand(string Parameter, string Argument);
+    /// <param name="Type">In the pass.</param>
+    /// <param name="Name">Likewise.</param>
+    /// <param name="Argument">What the row hands over.</param>
+    private sealed record Operand(string Type, string Name, string Argument)
+    {
+        public string Parameter => $"{Type} {Name}";
+
+        /// <summary>As one form of the pass hands it to another.</summary>
+        public string Passed => Type.StartsWith("ref ", StringComparison.Ordinal) ? $"ref {Name}" : Name;
+    }
 
     // What a pass is handed: its operands' rows and their steps, buffers, numbers of the row, totals.
     private IEnumerable<Operand> Operands(Pass pass)
@@ -148,19 +157,19 @@ internal sealed class LoopKernel
 
         foreach (int access in accesses)
         {
-            yield return new Operand($"float* {_values.Pointer(access)}", _values.Pointer(access));
-            if (_values.HasStep(access)) yield return new Operand($"nint {_values.Step(access)}", _values.Step(access));
+            yield return new Operand("float*", _values.Pointer(access), _values.Pointer(access));
+            if (_values.HasStep(access)) yield return new Operand("nint", _values.Step(access), _values.Step(access));
         }
 
         foreach (Expr kept in _passes.Kept.Where(pass.Values.Contains))
-            yield return new Operand($"float* kept{_values.Name(kept)}", $"kept + {_passes.Kept.IndexOf(kept)} * row.Columns");
+            yield return new Operand("float*", $"kept{_values.Name(kept)}", $"kept + {_passes.Kept.IndexOf(kept)} * row.Columns");
         foreach (Expr number in numbers)
         {
             Number(number);
-            yield return new Operand($"float {_values.Name(number)}Row", _values.Name(number));
+            yield return new Operand("float", $"{_values.Name(number)}Row", _values.Name(number));
         }
 
-        foreach (Fold fold in pass.Folds) yield return new Operand($"ref double {_values.Total(fold)}", $"ref {_values.Total(fold)}");
+        foreach (Fold fold in pass.Folds) yield return new Operand("ref double", _values.Total(fold), $"ref {_values.Total(fold)}");
     }
 
     // Declares a number of the row, and before it what it is computed from.
@@ -176,16 +185,15 @@ internal sealed class LoopKernel
     private void PassMethod(string name, Pass pass, Operand[] operands)
     {
         string parameters = string.Join(", ", operands.Select(operand => operand.Parameter));
-        string names = string.Join(", ", operands.Select(operand => (operand.Parameter.StartsWith("ref ", StringComparison.Ordinal) ? "ref " : "") + operand.Parameter[(operand.Parameter.LastIndexOf(' ') + 1)..]));
         _code.Line();
         _code.Line(KernelFile.Rest);
-        _code.Line($"private static void {name}Rest(nint start, nint end, {parameters}) => {name}<SimdScalar, float>(start, end, {names});");
+        _code.Line($"private static void {name}Rest(nint start, nint end, {parameters}) => {name}<SimdScalar, float>(start, end, {string.Join(", ", operands.Select(operand => operand.Passed))});");
         _code.Line();
         _code.Line("[MethodImpl(MethodImplOptions.AggressiveInlining)]");
         _code.Block($"private static void {name}<TSimd, TVector>(nint start, nint end, {parameters}) {KernelFile.Constraints}", () =>
         {
-            foreach (Operand operand in operands.Where(operand => operand.Parameter.StartsWith("float ", StringComparison.Ordinal)))
-                _code.Line($"TVector {operand.Argument} = TSimd.Broadcast({operand.Argument}Row);");
+            foreach (Operand operand in operands.Where(operand => operand.Type == "float"))
+                _code.Line($"TVector {operand.Argument} = TSimd.Broadcast({operand.Name});");
             if (pass.Folds.Count == 0)
             {
                 _code.Block("for (nint i = start; i < end; i += TSimd.Count)", () => Columns(pass));
