@@ -33,10 +33,10 @@ internal sealed class Compilation
     /// <param name="passes">In order.</param>
     /// <param name="settings">What to verify, write, skip and replace.</param>
     /// <param name="kernels">Compiles the kernels of this and the function's other graphs.</param>
-    public static (IGraphProgram Program, CompileReport Report) Run(Graph captured, TimeSpan capturing, string folder, IReadOnlyList<Pass> passes, CompilerSettings settings, KernelCompiler? kernels = null)
+    public static (IGraphProgram Program, CompileReport Report) Run(Graph captured, TimeSpan capturing, string folder, IReadOnlyList<Pass> passes, CompilerSettings settings, KernelCompiler kernels)
     {
         CheckSkipped(passes, settings);
-        var compilation = new Compilation(captured, folder, settings, kernels ?? new KernelCompiler());
+        var compilation = new Compilation(captured, folder, settings, kernels);
         Graph graph = compilation.Replaced("00-captured", captured, captured);
         if (settings.Verify) GraphVerifier.Verify(graph, "the capture");
         for (int i = 0; i < passes.Count; i++)

@@ -151,7 +151,7 @@ public sealed class DiffusionPipeline
             .. Unused(model.Name, "belong to no component", model.UnknownKeys),
         ];
         if (!compile) return new Components(tokenizer, textEncoder.Call, network.Call, decoder.Call, null, notices);
-        var compiledNetwork = Compile(network, name: nameof(network));
+        var compiledNetwork = Compile(network);
         var compiledDecoder = Compile(decoder);
         return new Components(tokenizer, Compile(textEncoder).Call, compiledNetwork.Call, compiledDecoder.Call, (compiledNetwork, compiledDecoder), notices);
     }

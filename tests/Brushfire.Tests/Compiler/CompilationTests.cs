@@ -7,6 +7,7 @@ using Brushfire.Compiler.Passes;
 using Brushfire.Compiler.Runtime;
 using Brushfire.Tensors;
 using Brushfire.Tests.Compiler.Graphs;
+using KernelCompiler = Brushfire.Compiler.Emission.KernelCompiler;
 
 namespace Brushfire.Tests.Compiler;
 
@@ -66,7 +67,7 @@ public sealed class CompilationTests
             using var folder = new TempFolder();
             using var scope = new TensorScope();
             CompilerSettings settings = s_settings with { Dump = folder.Path, Skip = new HashSet<string>(skip.Split(',', StringSplitOptions.RemoveEmptyEntries), StringComparer.Ordinal) };
-            (IGraphProgram program, CompileReport report) = Compilation.Run(GraphSamples.Parse(Product), TimeSpan.Zero, "f-1", [], settings);
+            (IGraphProgram program, CompileReport report) = Compilation.Run(GraphSamples.Parse(Product), TimeSpan.Zero, "f-1", [], settings, new KernelCompiler());
             Tensor same = Tensor.Full([2], 1);
             for (int i = 0; i < 2; i++) program.Run([same, Tensor.Full([2], i)]);
             Assert.Equal(skip.Length == 0 ? 3 : 1, report.Programs.Count);
@@ -78,7 +79,7 @@ public sealed class CompilationTests
     public void A_wrong_pass_is_named()
     {
         var wrong = new Pass("turn-around", graph => new Graph(graph.Name, [.. graph.Nodes.Reverse()], graph.Inputs, graph.Outputs));
-        var exception = Assert.Throws<BrushfireException>(() => Compilation.Run(GraphSamples.Parse(Text), TimeSpan.Zero, "f-1", [wrong], s_settings));
+        var exception = Assert.Throws<BrushfireException>(() => Compilation.Run(GraphSamples.Parse(Text), TimeSpan.Zero, "f-1", [wrong], s_settings, new KernelCompiler()));
         Assert.StartsWith("the pass turn-around made a wrong graph of f: ", exception.Message, StringComparison.Ordinal);
     }
 
@@ -100,5 +101,5 @@ public sealed class CompilationTests
         Assert.Contains("f has no weight or constant 'other' as captured", exception.Message, StringComparison.Ordinal);
     }
 
-    private static CompileReport Run(CompilerSettings settings) => Compilation.Run(GraphSamples.Parse(Text), TimeSpan.FromMilliseconds(12.5), "f-1", [s_nothing, s_gelu], settings).Report;
+    private static CompileReport Run(CompilerSettings settings) => Compilation.Run(GraphSamples.Parse(Text), TimeSpan.FromMilliseconds(12.5), "f-1", [s_nothing, s_gelu], settings, new KernelCompiler()).Report;
 }
