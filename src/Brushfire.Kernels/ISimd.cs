@@ -11,16 +11,27 @@ public unsafe interface ISimd<TVector> where TVector : struct
     /// <summary>Number of float32 lanes.</summary>
     static abstract int Count { get; }
 
+    /// <summary>How many vectors these lanes are, each of which may lie at a place of its own in memory.</summary>
+    static abstract int Places { get; }
+
     static abstract TVector Zero { get; }
     static abstract TVector Load(float* source);
+
+    /// <summary>Each vector from its own place, <paramref name="apart"/> elements from that of the one before; 0 repeats the first.</summary>
+    static abstract TVector Load(float* source, nint apart);
 
     /// <summary>Asks for the memory of a vector. A hint: nothing is read, so the address may lie beyond what is there.</summary>
     static abstract void Prefetch(float* source);
 
+    static abstract void Prefetch(float* source, nint apart);
+
     static abstract void Store(float* destination, TVector value);
 
+    /// <summary>Each vector to its own place, <paramref name="apart"/> elements from that of the one before.</summary>
+    static abstract void Store(float* destination, nint apart, TVector value);
+
     /// <summary>Writes past the caches where the processor can, for results larger than these; the address is a multiple of the vector's size.</summary>
-    static abstract void StoreNonTemporal(float* destination, TVector value);
+    static abstract void StoreNonTemporal(float* destination, nint apart, TVector value);
 
     /// <summary>The first <paramref name="count"/> lanes from memory, the others zero; reads nothing beyond them. 0 ≤ count ≤ Count.</summary>
     static abstract TVector LoadPartial(float* source, int count);
@@ -29,6 +40,10 @@ public unsafe interface ISimd<TVector> where TVector : struct
     static abstract void StorePartial(float* destination, TVector value, int count);
 
     static abstract TVector Broadcast(float value);
+
+    /// <summary>A number for each place, repeated in its lanes.</summary>
+    static abstract TVector Broadcast(float* values);
+
     static abstract TVector Add(TVector a, TVector b);
     static abstract TVector Subtract(TVector a, TVector b);
     static abstract TVector Multiply(TVector a, TVector b);
@@ -89,6 +104,10 @@ public unsafe interface ISimd<TVector> where TVector : struct
     static abstract TVector HighBFloat16(TVector pairs);
 
     static abstract float SumLanes(TVector a);
+
+    /// <summary>The sum of each place's lanes.</summary>
+    static abstract void SumLanes(TVector a, float* sums);
+
     static abstract float MaxLanes(TVector a);
 }
 

@@ -11,12 +11,17 @@ namespace Brushfire.Kernels;
 public readonly unsafe struct Simd512 : ISimd<Vector512<float>>
 {
     public static int Count => 16;
+    public static int Places => 1;
     public static Vector512<float> Zero => Vector512<float>.Zero;
     public static Vector512<float> Load(float* source) => Vector512.Load(source);
+    public static Vector512<float> Load(float* source, nint apart) => Vector512.Load(source);
     public static void Prefetch(float* source) => CacheLines.Prefetch(source);
+    public static void Prefetch(float* source, nint apart) => CacheLines.Prefetch(source);
     public static void Store(float* destination, Vector512<float> value) => value.Store(destination);
-    public static void StoreNonTemporal(float* destination, Vector512<float> value) => value.StoreAlignedNonTemporal(destination);
+    public static void Store(float* destination, nint apart, Vector512<float> value) => value.Store(destination);
+    public static void StoreNonTemporal(float* destination, nint apart, Vector512<float> value) => value.StoreAlignedNonTemporal(destination);
     public static Vector512<float> Broadcast(float value) => Vector512.Create(value);
+    public static Vector512<float> Broadcast(float* values) => Vector512.Create(*values);
     public static Vector512<float> Add(Vector512<float> a, Vector512<float> b) => a + b;
     public static Vector512<float> Subtract(Vector512<float> a, Vector512<float> b) => a - b;
     public static Vector512<float> Multiply(Vector512<float> a, Vector512<float> b) => a * b;
@@ -41,6 +46,7 @@ public readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static Vector512<float> And(Vector512<float> a, Vector512<float> b) => a & b;
     public static Vector512<float> Or(Vector512<float> a, Vector512<float> b) => a | b;
     public static float SumLanes(Vector512<float> a) => Vector512.Sum(a);
+    public static void SumLanes(Vector512<float> a, float* sums) => *sums = Vector512.Sum(a);
 
     public static Vector512<float> LoadPartial(float* source, int count)
     {
@@ -101,12 +107,17 @@ public readonly unsafe struct Simd512 : ISimd<Vector512<float>>
 public readonly unsafe struct Simd256 : ISimd<Vector256<float>>
 {
     public static int Count => 8;
+    public static int Places => 1;
     public static Vector256<float> Zero => Vector256<float>.Zero;
     public static Vector256<float> Load(float* source) => Vector256.Load(source);
+    public static Vector256<float> Load(float* source, nint apart) => Vector256.Load(source);
     public static void Prefetch(float* source) => CacheLines.Prefetch(source);
+    public static void Prefetch(float* source, nint apart) => CacheLines.Prefetch(source);
     public static void Store(float* destination, Vector256<float> value) => value.Store(destination);
-    public static void StoreNonTemporal(float* destination, Vector256<float> value) => value.StoreAlignedNonTemporal(destination);
+    public static void Store(float* destination, nint apart, Vector256<float> value) => value.Store(destination);
+    public static void StoreNonTemporal(float* destination, nint apart, Vector256<float> value) => value.StoreAlignedNonTemporal(destination);
     public static Vector256<float> Broadcast(float value) => Vector256.Create(value);
+    public static Vector256<float> Broadcast(float* values) => Vector256.Create(*values);
     public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => a + b;
     public static Vector256<float> Subtract(Vector256<float> a, Vector256<float> b) => a - b;
     public static Vector256<float> Multiply(Vector256<float> a, Vector256<float> b) => a * b;
@@ -131,6 +142,7 @@ public readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     public static Vector256<float> And(Vector256<float> a, Vector256<float> b) => a & b;
     public static Vector256<float> Or(Vector256<float> a, Vector256<float> b) => a | b;
     public static float SumLanes(Vector256<float> a) => Vector256.Sum(a);
+    public static void SumLanes(Vector256<float> a, float* sums) => *sums = Vector256.Sum(a);
 
     public static Vector256<float> LoadPartial(float* source, int count)
     {
@@ -189,12 +201,17 @@ public readonly unsafe struct Simd256 : ISimd<Vector256<float>>
 public readonly unsafe struct Simd128 : ISimd<Vector128<float>>
 {
     public static int Count => 4;
+    public static int Places => 1;
     public static Vector128<float> Zero => Vector128<float>.Zero;
     public static Vector128<float> Load(float* source) => Vector128.Load(source);
+    public static Vector128<float> Load(float* source, nint apart) => Vector128.Load(source);
     public static void Prefetch(float* source) => CacheLines.Prefetch(source);
+    public static void Prefetch(float* source, nint apart) => CacheLines.Prefetch(source);
     public static void Store(float* destination, Vector128<float> value) => value.Store(destination);
-    public static void StoreNonTemporal(float* destination, Vector128<float> value) => value.StoreAlignedNonTemporal(destination);
+    public static void Store(float* destination, nint apart, Vector128<float> value) => value.Store(destination);
+    public static void StoreNonTemporal(float* destination, nint apart, Vector128<float> value) => value.StoreAlignedNonTemporal(destination);
     public static Vector128<float> Broadcast(float value) => Vector128.Create(value);
+    public static Vector128<float> Broadcast(float* values) => Vector128.Create(*values);
     public static Vector128<float> Add(Vector128<float> a, Vector128<float> b) => a + b;
     public static Vector128<float> Subtract(Vector128<float> a, Vector128<float> b) => a - b;
     public static Vector128<float> Multiply(Vector128<float> a, Vector128<float> b) => a * b;
@@ -219,6 +236,7 @@ public readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     public static Vector128<float> And(Vector128<float> a, Vector128<float> b) => a & b;
     public static Vector128<float> Or(Vector128<float> a, Vector128<float> b) => a | b;
     public static float SumLanes(Vector128<float> a) => Vector128.Sum(a);
+    public static void SumLanes(Vector128<float> a, float* sums) => *sums = Vector128.Sum(a);
 
     public static Vector128<float> LoadPartial(float* source, int count)
     {
@@ -277,15 +295,22 @@ public readonly unsafe struct Simd128 : ISimd<Vector128<float>>
 public readonly unsafe struct SimdScalar : ISimd<float>
 {
     public static int Count => 1;
+    public static int Places => 1;
     public static float Zero => 0;
     public static float Load(float* source) => *source;
+    public static float Load(float* source, nint apart) => *source;
 
     public static void Prefetch(float* source)
     {
     }
 
+    public static void Prefetch(float* source, nint apart)
+    {
+    }
+
     public static void Store(float* destination, float value) => *destination = value;
-    public static void StoreNonTemporal(float* destination, float value) => *destination = value;
+    public static void Store(float* destination, nint apart, float value) => *destination = value;
+    public static void StoreNonTemporal(float* destination, nint apart, float value) => *destination = value;
     public static float LoadPartial(float* source, int count) => count > 0 ? *source : 0;
     public static void StorePartial(float* destination, float value, int count)
     {
@@ -293,6 +318,7 @@ public readonly unsafe struct SimdScalar : ISimd<float>
     }
 
     public static float Broadcast(float value) => value;
+    public static float Broadcast(float* values) => *values;
     public static float Add(float a, float b) => a + b;
     public static float Subtract(float a, float b) => a - b;
     public static float Multiply(float a, float b) => a * b;
@@ -327,6 +353,7 @@ public readonly unsafe struct SimdScalar : ISimd<float>
     public static float LowBFloat16(float pairs) => FromBits(BitConverter.SingleToUInt32Bits(pairs) << 16);
     public static float HighBFloat16(float pairs) => FromBits(BitConverter.SingleToUInt32Bits(pairs) & 0xFFFF0000);
     public static float SumLanes(float a) => a;
+    public static void SumLanes(float a, float* sums) => *sums = a;
     public static float MaxLanes(float a) => a;
 
     private static uint RoundedBits(float a)

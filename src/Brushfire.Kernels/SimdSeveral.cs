@@ -2,6 +2,9 @@
 // processor always has independent chains to work on; with one vector at a time, the instructions of its chain fill
 // the queue and wait for each other. Four with 512 bits; three with fewer, where 16 registers hold no more of SiLU and GELU.
 // The fourth is then neither read nor written, and the JIT drops what would compute it.
+//
+// In memory they lie next to each other, or each at a place of its own: a loop that walks through memory at several places far apart
+// keeps more of it under way than one that walks at one place, whatever it computes in between.
 
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -13,13 +16,19 @@ public readonly struct Several<TVector>(TVector first, TVector second, TVector t
     public readonly TVector First = first, Second = second, Third = third, Fourth = fourth;
 }
 
-/// <summary>Lanes lie in memory vector after vector.</summary>
+/// <summary>Lanes lie in memory vector after vector, unless their places are said to be apart.</summary>
 public readonly unsafe struct SimdSeveral<TSimd, TVector> : ISimd<Several<TVector>> where TSimd : struct, ISimd<TVector> where TVector : struct
 {
     public static int Count
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => (HasFourth ? 4 : 3) * TSimd.Count;
+        get => Places * TSimd.Count;
+    }
+
+    public static int Places
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => HasFourth ? 4 : 3;
     }
 
     private static bool HasFourth
@@ -35,35 +44,44 @@ public readonly unsafe struct SimdSeveral<TSimd, TVector> : ISimd<Several<TVecto
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Several<TVector> Load(float* source) =>
-        new(TSimd.Load(source), TSimd.Load(source + TSimd.Count), TSimd.Load(source + 2 * TSimd.Count), HasFourth ? TSimd.Load(source + 3 * TSimd.Count) : TSimd.Zero);
+    public static Several<TVector> Load(float* source) => Load(source, TSimd.Count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Prefetch(float* source)
+    public static Several<TVector> Load(float* source, nint apart) =>
+        new(TSimd.Load(source), TSimd.Load(source + apart), TSimd.Load(source + 2 * apart), HasFourth ? TSimd.Load(source + 3 * apart) : TSimd.Zero);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(float* source) => Prefetch(source, TSimd.Count);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(float* source, nint apart)
     {
         TSimd.Prefetch(source);
-        TSimd.Prefetch(source + TSimd.Count);
-        TSimd.Prefetch(source + 2 * TSimd.Count);
-        if (HasFourth) TSimd.Prefetch(source + 3 * TSimd.Count);
+        TSimd.Prefetch(source + apart);
+        TSimd.Prefetch(source + 2 * apart);
+        if (HasFourth) TSimd.Prefetch(source + 3 * apart);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(float* destination, Several<TVector> value)
+    public static void Store(float* destination, Several<TVector> value) => Store(destination, TSimd.Count, value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(float* destination, nint apart, Several<TVector> value)
     {
         TSimd.Store(destination, value.First);
-        TSimd.Store(destination + TSimd.Count, value.Second);
-        TSimd.Store(destination + 2 * TSimd.Count, value.Third);
-        if (HasFourth) TSimd.Store(destination + 3 * TSimd.Count, value.Fourth);
+        TSimd.Store(destination + apart, value.Second);
+        TSimd.Store(destination + 2 * apart, value.Third);
+        if (HasFourth) TSimd.Store(destination + 3 * apart, value.Fourth);
     }
 
-    /// <summary>The address need be a multiple of one vector's size only.</summary>
+    /// <summary>Each place is a multiple of one vector's size.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreNonTemporal(float* destination, Several<TVector> value)
+    public static void StoreNonTemporal(float* destination, nint apart, Several<TVector> value)
     {
-        TSimd.StoreNonTemporal(destination, value.First);
-        TSimd.StoreNonTemporal(destination + TSimd.Count, value.Second);
-        TSimd.StoreNonTemporal(destination + 2 * TSimd.Count, value.Third);
-        if (HasFourth) TSimd.StoreNonTemporal(destination + 3 * TSimd.Count, value.Fourth);
+        TSimd.StoreNonTemporal(destination, 0, value.First);
+        TSimd.StoreNonTemporal(destination + apart, 0, value.Second);
+        TSimd.StoreNonTemporal(destination + 2 * apart, 0, value.Third);
+        if (HasFourth) TSimd.StoreNonTemporal(destination + 3 * apart, 0, value.Fourth);
     }
 
     public static Several<TVector> LoadPartial(float* source, int count) =>
@@ -86,6 +104,10 @@ public readonly unsafe struct SimdSeveral<TSimd, TVector> : ISimd<Several<TVecto
         TVector vector = TSimd.Broadcast(value);
         return new(vector, vector, vector, vector);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Several<TVector> Broadcast(float* values) =>
+        new(TSimd.Broadcast(values[0]), TSimd.Broadcast(values[1]), TSimd.Broadcast(values[2]), HasFourth ? TSimd.Broadcast(values[3]) : TSimd.Zero);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Several<TVector> Add(Several<TVector> a, Several<TVector> b) =>
@@ -191,8 +213,19 @@ public readonly unsafe struct SimdSeveral<TSimd, TVector> : ISimd<Several<TVecto
     public static Several<TVector> HighBFloat16(Several<TVector> pairs) =>
         new(TSimd.HighBFloat16(pairs.First), TSimd.HighBFloat16(pairs.Second), TSimd.HighBFloat16(pairs.Third), TSimd.HighBFloat16(pairs.Fourth));
 
-    public static float SumLanes(Several<TVector> a) =>
-        TSimd.SumLanes(TSimd.Add(TSimd.Add(a.First, a.Second), HasFourth ? TSimd.Add(a.Third, a.Fourth) : a.Third));
+    public static float SumLanes(Several<TVector> a) => TSimd.SumLanes(SumPlaces(a));
+
+    public static void SumLanes(Several<TVector> a, float* sums)
+    {
+        sums[0] = TSimd.SumLanes(a.First);
+        sums[1] = TSimd.SumLanes(a.Second);
+        sums[2] = TSimd.SumLanes(a.Third);
+        if (HasFourth) sums[3] = TSimd.SumLanes(a.Fourth);
+    }
+
+    /// <summary>The vectors of all places, added.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector SumPlaces(Several<TVector> a) => TSimd.Add(TSimd.Add(a.First, a.Second), HasFourth ? TSimd.Add(a.Third, a.Fourth) : a.Third);
 
     public static float MaxLanes(Several<TVector> a) => TSimd.MaxLanes(TSimd.Max(TSimd.Max(a.First, a.Second), HasFourth ? TSimd.Max(a.Third, a.Fourth) : a.Third));
 }

@@ -10,6 +10,9 @@ public static unsafe class CacheLines
     /// <summary>Elements ahead of where a loop over memory is that it asks for.</summary>
     public const int Ahead = 1024;
 
+    /// <summary>The same of a loop that is at several places at once.</summary>
+    public const int AheadEach = 512;
+
     private const int Bytes = 64;
 
     /// <summary>Brings the line of an address into the nearest cache.</summary>

@@ -9,14 +9,17 @@
 // nor an outlier costs digits of the variance. What is left is the rounding of scale and shift: an absolute error up to
 // 1.2e-7 |mean| / deviation, times the weight.
 
+using System.Runtime.CompilerServices;
+
 namespace Brushfire.Kernels;
 
 public static unsafe class GroupNorm
 {
-    private const int ElementsPerItem = 65_536, BlockPixels = 8, CenterPixels = 4, MaxChunkPixels = 256, PixelsAhead = 8;
+    private const int ElementsPerItem = 65_536, BlockPixels = 8, CenterPixels = 4, MaxChunkPixels = 256;
 
     // An output this large does not stay in a cache for its reader: it is written past the caches, which spares reading its lines first.
     private const nint NonTemporalBytes = 32 << 20;
+
     /// <summary>Input and output: [batch, pixels, channels], contiguous; they may be the same memory. Weight and bias: [channels], or null for 1 and 0.</summary>
     /// <param name="activation">What each normalized value goes through on its way to memory, or null.</param>
     public static void Run(
@@ -153,9 +156,10 @@ public static unsafe class GroupNorm
             AddPixels<SimdScalar, float>(input, first, whole, Channels, sums);
             SpreadCenters(sums, first, centers);
 
-            int several = Channels - Channels % SimdSeveral<TSimd, TVector>.Count;
-            AddDistances<SimdSeveral<TSimd, TVector>, Several<TVector>>(input, count, 0, several, centers, sums, squares);
-            AddDistances<TSimd, TVector>(input, count, several, whole, centers, sums, squares);
+            new Span<float>(sums, 2 * Channels).Clear();
+            nint apart = count / SimdSeveral<TSimd, TVector>.Places, together = apart * SimdSeveral<TSimd, TVector>.Places;
+            for (nint pixel = 0; pixel < apart; pixel++) AddTogether<TSimd, TVector>(input + pixel * Channels, apart * Channels, whole, centers, sums, squares);
+            AddDistances<TSimd, TVector>(input + together * Channels, count - together, 0, whole, centers, sums, squares);
             AddDistances<SimdScalar, float>(input, count, whole, Channels, centers, sums, squares);
             MergeChannels(count, centers, sums, squares, Partials + (nint)item * Groups);
         }
@@ -181,17 +185,28 @@ public static unsafe class GroupNorm
             }
         }
 
-        // Sums of channels start … end over all pixels: distances from the centers and their squares.
+        // Adds channels 0 … end of the pixels at all places: distances from the centers and their squares.
+        private static void AddTogether<TSimd, TVector>(float* x, nint apart, int end, float* centers, float* sums, float* squares)
+            where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            for (int c = 0; c < end; c += TSimd.Count)
+            {
+                SimdSeveral<TSimd, TVector>.Prefetch(x + c + CacheLines.AheadEach, apart);
+                Several<TVector> d = SimdSeveral<TSimd, TVector>.Subtract(SimdSeveral<TSimd, TVector>.Load(x + c, apart), SimdSeveral<TSimd, TVector>.Load(centers + c, 0));
+                TSimd.Store(sums + c, TSimd.Add(TSimd.Load(sums + c), SimdSeveral<TSimd, TVector>.SumPlaces(d)));
+                TSimd.Store(squares + c, TSimd.Add(TSimd.Load(squares + c), SimdSeveral<TSimd, TVector>.SumPlaces(SimdSeveral<TSimd, TVector>.Multiply(d, d))));
+            }
+        }
+
+        // Adds channels start … end of pixels that follow each other.
         private readonly void AddDistances<TSimd, TVector>(float* input, nint pixels, int start, int end, float* centers, float* sums, float* squares)
             where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            nint ahead = PixelsAhead * (nint)Channels;
             for (int c = start; c < end; c += TSimd.Count)
             {
-                TVector center = TSimd.Load(centers + c), sum = TSimd.Zero, square = TSimd.Zero;
+                TVector center = TSimd.Load(centers + c), sum = TSimd.Load(sums + c), square = TSimd.Load(squares + c);
                 for (float* x = input + c, stop = x + pixels * Channels; x != stop; x += Channels)
                 {
-                    TSimd.Prefetch(x + ahead);
                     TVector d = TSimd.Subtract(TSimd.Load(x), center);
                     sum = TSimd.Add(sum, d);
                     square = TSimd.MultiplyAdd(d, d, square);
@@ -249,43 +264,38 @@ public static unsafe class GroupNorm
         {
             item = All.Items - 1 - item;
             (nint start, nint count) = All.Cut.Of(item);
-            int channels = All.Channels, whole = channels - channels % TSimd.Count, several = channels - channels % SimdSeveral<TSimd, TVector>.Count;
+            int channels = All.Channels, whole = channels - channels % TSimd.Count;
             float* scale = All.Scale + item / All.Cut.Chunks * (nint)channels, shift = All.Shift + item / All.Cut.Chunks * (nint)channels;
             float* x = All.Input + start * channels, y = All.Output + start * channels;
-            bool aligned = whole == channels && (nint)y % (TSimd.Count * sizeof(float)) == 0;
-            for (; count > 0; count--, x += channels, y += channels)
+            bool stream = All.NonTemporal && whole == channels && (nint)y % (TSimd.Count * sizeof(float)) == 0;
+            nint apart = count / SimdSeveral<TSimd, TVector>.Places * channels, together = apart * SimdSeveral<TSimd, TVector>.Places;
+            for (nint i = 0; i < apart; i += channels)
             {
-                if (All.NonTemporal && aligned)
-                {
-                    Stream<SimdSeveral<TSimd, TVector>, Several<TVector>>(x, y, 0, several, scale, shift);
-                    Stream<TSimd, TVector>(x, y, several, whole, scale, shift);
-                }
-                else
-                {
-                    Row<SimdSeveral<TSimd, TVector>, Several<TVector>>(x, y, 0, several, scale, shift);
-                    Row<TSimd, TVector>(x, y, several, whole, scale, shift);
-                }
-
-                Row<SimdScalar, float>(x, y, whole, channels, scale, shift);
+                if (stream) Stream<SimdSeveral<TSimd, TVector>, Several<TVector>>(x + i, y + i, apart, whole, scale, shift);
+                else Row<SimdSeveral<TSimd, TVector>, Several<TVector>>(x + i, y + i, apart, 0, whole, scale, shift);
             }
+
+            for (nint i = together; i < count * channels; i += channels) Row<TSimd, TVector>(x + i, y + i, 0, 0, whole, scale, shift);
+            if (whole == channels) return;
+            for (nint i = 0; i < count * channels; i += channels) Row<SimdScalar, float>(x + i, y + i, 0, whole, channels, scale, shift);
         }
 
-        private static void Row<TSimd, TVector>(float* x, float* y, int start, int end, float* scale, float* shift) where TSimd : struct, ISimd<TVector> where TVector : struct
+        // A pixel, or one at each place.
+        private static void Row<TSimd, TVector>(float* x, float* y, nint apart, int start, int end, float* scale, float* shift) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            for (int c = start; c < end; c += TSimd.Count)
-            {
-                TSimd.Prefetch(x + c + CacheLines.Ahead);
-                TSimd.Store(y + c, TActivation.Invoke<TSimd, TVector>(TSimd.MultiplyAdd(TSimd.Load(x + c), TSimd.Load(scale + c), TSimd.Load(shift + c))));
-            }
+            for (int c = start; c < end; c += TSimd.Count / TSimd.Places) TSimd.Store(y + c, apart, Value<TSimd, TVector>(x + c, apart, scale + c, shift + c));
         }
 
-        private static void Stream<TSimd, TVector>(float* x, float* y, int start, int end, float* scale, float* shift) where TSimd : struct, ISimd<TVector> where TVector : struct
+        private static void Stream<TSimd, TVector>(float* x, float* y, nint apart, int end, float* scale, float* shift) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            for (int c = start; c < end; c += TSimd.Count)
-            {
-                TSimd.Prefetch(x + c + CacheLines.Ahead);
-                TSimd.StoreNonTemporal(y + c, TActivation.Invoke<TSimd, TVector>(TSimd.MultiplyAdd(TSimd.Load(x + c), TSimd.Load(scale + c), TSimd.Load(shift + c))));
-            }
+            for (int c = 0; c < end; c += TSimd.Count / TSimd.Places) TSimd.StoreNonTemporal(y + c, apart, Value<TSimd, TVector>(x + c, apart, scale + c, shift + c));
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static TVector Value<TSimd, TVector>(float* x, nint apart, float* scale, float* shift) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            TSimd.Prefetch(x + CacheLines.AheadEach, apart);
+            return TActivation.Invoke<TSimd, TVector>(TSimd.MultiplyAdd(TSimd.Load(x, apart), TSimd.Load(scale, 0), TSimd.Load(shift, 0)));
         }
     }
 }

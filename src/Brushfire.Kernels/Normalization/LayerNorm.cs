@@ -8,9 +8,6 @@ namespace Brushfire.Kernels;
 
 public static unsafe class LayerNorm
 {
-    // A block of rows stays in the nearest cache between its moments and their application.
-    private const int ElementsPerBlock = 4_096, MaxBlockRows = 16;
-
     // Squared distance of center and mean, in variances, from which the difference of squares would lose more than a digit.
     private const float MaxOffset = 16;
 
@@ -49,44 +46,43 @@ public static unsafe class LayerNorm
 
         public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            nint end = nint.Min(Rows, (item + (nint)1) * RowsPerItem);
-            int block = Math.Clamp(ElementsPerBlock / Columns, 1, MaxBlockRows);
-            for (nint row = (nint)item * RowsPerItem; row < end; row += block)
-                Block<TSimd, TVector>((int)nint.Min(block, end - row), Input + row * Columns, Output + row * Columns);
+            nint row = (nint)item * RowsPerItem, rows = nint.Min(RowsPerItem, Rows - row);
+            float* input = Input + row * Columns, output = Output + row * Columns;
+            nint apart = rows / SimdSeveral<TSimd, TVector>.Places * Columns, together = apart * SimdSeveral<TSimd, TVector>.Places;
+            for (nint i = 0; i < apart; i += Columns) Row<SimdSeveral<TSimd, TVector>, Several<TVector>>(input + i, output + i, apart);
+            for (nint i = together; i < rows * Columns; i += Columns) Row<TSimd, TVector>(input + i, output + i, 0);
         }
 
-        // The moments of a row are a chain of steps that wait for each other: those of several rows overlap.
-        private readonly void Block<TSimd, TVector>(int rows, float* input, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
+        // A row, or one at each place.
+        private readonly void Row<TSimd, TVector>(float* input, float* output, nint apart) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            int whole = Columns - Columns % TSimd.Count, several = Columns - Columns % SimdSeveral<TSimd, TVector>.Count;
-            float* centers = stackalloc float[MaxBlockRows], scales = stackalloc float[MaxBlockRows], shifts = stackalloc float[MaxBlockRows];
-            for (int row = 0; row < rows; row++)
+            float* centers = stackalloc float[TSimd.Places], scales = stackalloc float[TSimd.Places], shifts = stackalloc float[TSimd.Places];
+            Moments<TSimd, TVector>(Columns, input, apart, centers, shifts, scales);
+            for (int k = 0; k < TSimd.Places; k++)
             {
-                (centers[row], float mean, float variance) = Moments<TSimd, TVector>(Columns, input + (nint)row * Columns);
-                scales[row] = 1 / float.Sqrt(variance + Epsilon);
-                shifts[row] = -mean * scales[row];
+                scales[k] = 1 / float.Sqrt(scales[k] + Epsilon);
+                shifts[k] *= -scales[k];
             }
 
-            for (int row = 0; row < rows; row++, input += Columns, output += Columns)
-            {
-                Apply<SimdSeveral<TSimd, TVector>, Several<TVector>>(0, several, input, output, centers[row], scales[row], shifts[row]);
-                Apply<TSimd, TVector>(several, whole, input, output, centers[row], scales[row], shifts[row]);
-                Apply<SimdScalar, float>(whole, Columns, input, output, centers[row], scales[row], shifts[row]);
-            }
+            int whole = Whole<TSimd, TVector>(Columns);
+            Apply<TSimd, TVector>(0, whole, input, output, apart, centers, scales, shifts);
+            if (whole == Columns) return;
+            for (int k = 0; k < TSimd.Places; k++) Apply<SimdScalar, float>(whole, Columns, input + k * apart, output + k * apart, 0, centers + k, scales + k, shifts + k);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private readonly void Apply<TSimd, TVector>(int start, int end, float* input, float* output, float around, float scale, float shift)
+        private readonly void Apply<TSimd, TVector>(int start, int end, float* input, float* output, nint apart, float* centers, float* scales, float* shifts)
             where TSimd : struct, ISimd<TVector> where TVector : struct
         {
             float* weight = Weight, bias = Bias;
-            TVector center = TSimd.Broadcast(around), scales = TSimd.Broadcast(scale), shifts = TSimd.Broadcast(shift);
-            for (int i = start; i < end; i += TSimd.Count)
+            TVector center = TSimd.Broadcast(centers), scale = TSimd.Broadcast(scales), shift = TSimd.Broadcast(shifts);
+            for (int i = start; i < end; i += TSimd.Count / TSimd.Places)
             {
-                TVector y = TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(input + i), center), scales, shifts);
-                if (weight is not null) y = TSimd.Multiply(y, TSimd.Load(weight + i));
-                if (bias is not null) y = TSimd.Add(y, TSimd.Load(bias + i));
-                TSimd.Store(output + i, y);
+                TSimd.Prefetch(input + i + Columns, apart); // while results are written, the next row comes
+                TVector y = TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(input + i, apart), center), scale, shift);
+                if (weight is not null) y = TSimd.Multiply(y, TSimd.Load(weight + i, 0));
+                if (bias is not null) y = TSimd.Add(y, TSimd.Load(bias + i, 0));
+                TSimd.Store(output + i, apart, y);
             }
         }
     }
@@ -100,71 +96,74 @@ public static unsafe class LayerNorm
 
         public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            nint end = nint.Min(Rows, (item + (nint)1) * RowsPerItem);
-            for (nint row = (nint)item * RowsPerItem; row < end; row++)
+            nint row = (nint)item * RowsPerItem, rows = nint.Min(RowsPerItem, Rows - row), apart = rows / SimdSeveral<TSimd, TVector>.Places;
+            for (nint i = 0; i < apart; i++) Row<SimdSeveral<TSimd, TVector>, Several<TVector>>(row + i, apart);
+            for (nint i = apart * SimdSeveral<TSimd, TVector>.Places; i < rows; i++) Row<TSimd, TVector>(row + i, 0);
+        }
+
+        private readonly void Row<TSimd, TVector>(nint row, nint apart) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            float* centers = stackalloc float[TSimd.Places], means = stackalloc float[TSimd.Places], variances = stackalloc float[TSimd.Places];
+            Moments<TSimd, TVector>(Columns, Input + row * Columns, apart * Columns, centers, means, variances);
+            for (int k = 0; k < TSimd.Places; k++)
             {
-                (float center, float mean, float variance) = Moments<TSimd, TVector>(Columns, Input + row * Columns);
-                Mean[row] = center + mean;
-                Scale[row] = 1 / float.Sqrt(variance + Epsilon);
+                Mean[row + k * apart] = centers[k] + means[k];
+                Scale[row + k * apart] = 1 / float.Sqrt(variances[k] + Epsilon);
             }
         }
     }
 
-    // A center, the mean relative to it, and the variance.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (float Center, float Mean, float Variance) Moments<TSimd, TVector>(int columns, float* input) where TSimd : struct, ISimd<TVector> where TVector : struct
+    // Columns that fill vectors of one place.
+    private static int Whole<TSimd, TVector>(int columns) where TSimd : struct, ISimd<TVector> where TVector : struct => columns - columns % (TSimd.Count / TSimd.Places);
+
+    // Of each place's row: a center, the mean relative to it, and the variance.
+    private static void Moments<TSimd, TVector>(int columns, float* input, nint apart, float* centers, float* means, float* variances)
+        where TSimd : struct, ISimd<TVector> where TVector : struct
     {
-        float center = columns >= TSimd.Count ? TSimd.SumLanes(TSimd.Load(input)) / TSimd.Count : *input;
-        (float mean, float variance) = Around<TSimd, TVector>(columns, input, center);
-        if (mean * mean > MaxOffset * variance)
+        bool vectors = Whole<TSimd, TVector>(columns) > 0;
+        if (vectors) TSimd.SumLanes(TSimd.Load(input, apart), centers);
+        for (int k = 0; k < TSimd.Places; k++) centers[k] = vectors ? centers[k] / (TSimd.Count / TSimd.Places) : input[k * apart];
+        Around<TSimd, TVector>(columns, input, apart, centers, means, variances);
+
+        bool again = false;
+        for (int k = 0; k < TSimd.Places; k++)
         {
-            center += mean;
-            (mean, variance) = Around<TSimd, TVector>(columns, input, center);
+            if (!(means[k] * means[k] > MaxOffset * variances[k])) continue;
+            centers[k] += means[k];
+            again = true;
         }
 
-        return (center, mean, variance);
+        if (again) Around<TSimd, TVector>(columns, input, apart, centers, means, variances);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (float Mean, float Variance) Around<TSimd, TVector>(int columns, float* input, float center) where TSimd : struct, ISimd<TVector> where TVector : struct
+    private static void Around<TSimd, TVector>(int columns, float* input, nint apart, float* centers, float* means, float* variances)
+        where TSimd : struct, ISimd<TVector> where TVector : struct
     {
-        int whole = columns - columns % TSimd.Count;
-        (float sum, float squares) = Sums<TSimd, TVector>(whole, input, center);
-        (float sumRest, float squaresRest) = Sums<SimdScalar, float>(columns - whole, input + whole, center);
-        float mean = (sum + sumRest) / columns;
-        return (mean, float.Max((squares + squaresRest) / columns - mean * mean, 0));
+        int whole = Whole<TSimd, TVector>(columns);
+        Sums<TSimd, TVector>(whole, input, apart, centers, means, variances);
+        for (int k = 0; k < TSimd.Places; k++)
+        {
+            float sum = 0, squares = 0;
+            if (whole < columns) Sums<SimdScalar, float>(columns - whole, input + k * apart + whole, 0, centers + k, &sum, &squares);
+            means[k] = (means[k] + sum) / columns;
+            variances[k] = float.Max((variances[k] + squares) / columns - means[k] * means[k], 0);
+        }
     }
 
-    // Sums of (x - around) and of its square.
+    // Sums of (x - center) and of its square.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (float Sum, float Squares) Sums<TSimd, TVector>(int count, float* input, float around) where TSimd : struct, ISimd<TVector> where TVector : struct
+    private static void Sums<TSimd, TVector>(int count, float* input, nint apart, float* centers, float* sums, float* squares) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
-        int step = TSimd.Count, i = 0;
-        TVector center = TSimd.Broadcast(around);
-        TVector s0 = TSimd.Zero, s1 = TSimd.Zero, s2 = TSimd.Zero, s3 = TSimd.Zero;
-        TVector q0 = TSimd.Zero, q1 = TSimd.Zero, q2 = TSimd.Zero, q3 = TSimd.Zero;
-        for (; i + 4 * step <= count; i += 4 * step)
+        TVector center = TSimd.Broadcast(centers), sum = TSimd.Zero, square = TSimd.Zero;
+        for (int i = 0; i < count; i += TSimd.Count / TSimd.Places)
         {
-            for (int k = 0; k < 4; k++) TSimd.Prefetch(input + i + CacheLines.Ahead + k * step);
-            TVector d0 = TSimd.Subtract(TSimd.Load(input + i), center), d1 = TSimd.Subtract(TSimd.Load(input + i + step), center);
-            TVector d2 = TSimd.Subtract(TSimd.Load(input + i + 2 * step), center), d3 = TSimd.Subtract(TSimd.Load(input + i + 3 * step), center);
-            s0 = TSimd.Add(s0, d0);
-            s1 = TSimd.Add(s1, d1);
-            s2 = TSimd.Add(s2, d2);
-            s3 = TSimd.Add(s3, d3);
-            q0 = TSimd.MultiplyAdd(d0, d0, q0);
-            q1 = TSimd.MultiplyAdd(d1, d1, q1);
-            q2 = TSimd.MultiplyAdd(d2, d2, q2);
-            q3 = TSimd.MultiplyAdd(d3, d3, q3);
+            TSimd.Prefetch(input + i + CacheLines.AheadEach, apart);
+            TVector d = TSimd.Subtract(TSimd.Load(input + i, apart), center);
+            sum = TSimd.Add(sum, d);
+            square = TSimd.MultiplyAdd(d, d, square);
         }
 
-        for (; i < count; i += step)
-        {
-            TVector d = TSimd.Subtract(TSimd.Load(input + i), center);
-            s0 = TSimd.Add(s0, d);
-            q0 = TSimd.MultiplyAdd(d, d, q0);
-        }
-
-        return (TSimd.SumLanes(TSimd.Add(TSimd.Add(s0, s1), TSimd.Add(s2, s3))), TSimd.SumLanes(TSimd.Add(TSimd.Add(q0, q1), TSimd.Add(q2, q3))));
+        TSimd.SumLanes(sum, sums);
+        TSimd.SumLanes(square, squares);
     }
 }

@@ -121,8 +121,32 @@ public sealed unsafe class SimdTests
         }
 
         using var aligned = new Guarded(3 * count, seed: 1);
-        TSimd.StoreNonTemporal((float*)(((nint)aligned.Pointer + count * sizeof(float) - 1) / (count * sizeof(float)) * (count * sizeof(float))), TSimd.Broadcast(7));
+        TSimd.StoreNonTemporal((float*)(((nint)aligned.Pointer + count * sizeof(float) - 1) / (count * sizeof(float)) * (count * sizeof(float))), count / TSimd.Places, TSimd.Broadcast(7));
         Assert.Equal(count, aligned.Span.Count(7f));
+        CheckPlaces<TSimd, TVector>();
+    }
+
+    // A vector for each place, and a gap between them that is not touched.
+    private static void CheckPlaces<TSimd, TVector>() where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        int lanes = TSimd.Count / TSimd.Places, apart = lanes + 3;
+        float* from = stackalloc float[TSimd.Places * apart], to = stackalloc float[TSimd.Places * apart], numbers = stackalloc float[TSimd.Places], sums = stackalloc float[TSimd.Places];
+        for (int i = 0; i < TSimd.Places * apart; i++) (from[i], to[i]) = (i, -1);
+        for (int k = 0; k < TSimd.Places; k++) numbers[k] = 10 * k + 1;
+        TVector moved = TSimd.Multiply(TSimd.Load(from, apart), TSimd.Broadcast(numbers));
+        TSimd.Store(to, apart, moved);
+        TSimd.SumLanes(moved, sums);
+        for (int k = 0; k < TSimd.Places; k++)
+        {
+            float sum = 0;
+            for (int i = 0; i < apart; i++)
+            {
+                Assert.Equal(i < lanes ? (k * apart + i) * numbers[k] : -1, to[k * apart + i]);
+                if (i < lanes) sum += to[k * apart + i];
+            }
+
+            Assert.Equal(sum, sums[k]);
+        }
     }
 
     private static void Same<TSimd, TVector>(Func<TVector, TVector, TVector> wide, Func<float, float, float> one)
