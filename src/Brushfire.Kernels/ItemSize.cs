@@ -5,8 +5,8 @@ namespace Brushfire.Kernels;
 
 public static class ItemSize
 {
-    private const int Smallest = 16 << 10, Largest = 64 << 10, Items = 32;
+    private const int Smallest = 16 << 10, Largest = 64 << 10, Items = 32, Unit = 64;
 
-    /// <summary>Elements of an item of a loop over so many.</summary>
-    public static int Of(long elements) => (int)Math.Clamp(elements / Items, Smallest, Largest);
+    /// <summary>Elements of an item of a loop over so many: whole vectors at each place that a loop is at.</summary>
+    public static int Of(long elements) => (int)Math.Clamp(elements / Items, Smallest, Largest) / Unit * Unit;
 }

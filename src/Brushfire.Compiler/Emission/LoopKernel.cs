@@ -1,5 +1,6 @@
 // Code of pointwise and reduction groups: a struct that implements IWork as a hand-made kernel does. An item is some rows of a
-// nest (or some columns of a row); a row is done in passes over its columns, each once for whole vectors and once for what is left.
+// nest (or some columns of a row), which are walked at several places at once (PlaceCursor); a row of each place is done in passes over its
+// columns, each once for whole vectors and once for what is left. So a row's numbers and totals are arrays, one for each place.
 
 using System.Collections.Immutable;
 using Brushfire.Compiler.Loops;
@@ -9,9 +10,6 @@ namespace Brushfire.Compiler.Emission;
 
 internal sealed class LoopKernel
 {
-    // Operators of a pass from which on it is worth several vectors at a time.
-    private const int LongChain = 4;
-
     private readonly Code _code;
     private readonly LoopNest _nest;
     private readonly string _suffix;
@@ -23,7 +21,7 @@ internal sealed class LoopKernel
     private LoopKernel(Code code, LoopNest nest, string suffix)
     {
         (_code, _nest, _suffix) = (code, nest, suffix);
-        _values = new ValueCode(nest);
+        _values = new ValueCode(nest, places: true);
         _passes = new Passes(nest);
     }
 
@@ -85,23 +83,30 @@ internal sealed class LoopKernel
     private void Emit()
     {
         var passes = new List<Action>();
+        string kept = _passes.Kept.Count > 0 ? ", kept" : "";
         _code.Line();
         _code.Block($"private readonly void Rows{_suffix}<TSimd, TVector>(int item) {KernelFile.Constraints}", () =>
         {
             _code.Line($"nint* at = stackalloc nint[{_nest.Accesses.Length}];");
-            if (_passes.Kept.Count > 0) _code.Line($"float* kept = (float*)Scratch.Take({_passes.Kept.Count} * _rows{_suffix}.Columns * sizeof(float));");
-            _code.Block($"for (RowCursor row = _rows{_suffix}.Open(item, at); row.Rows > 0; row.Next())", () => Row(passes));
+            if (kept.Length > 0) _code.Line($"float* kept = (float*)Scratch.Take({_passes.Kept.Count} * SimdSeveral<TSimd, TVector>.Places * _rows{_suffix}.Columns * sizeof(float));");
+            _code.Block($"for (PlaceCursor row = _rows{_suffix}.Open(item, at, SimdSeveral<TSimd, TVector>.Places, TSimd.Count); row.Rows > 0; row.Next())", () =>
+            {
+                string together = $"Row{_suffix}<SimdSeveral<TSimd, TVector>, Several<TVector>>(row, at{kept});";
+                _code.Line(_nest.Rank == 0 ? together : $"if (row.Places > 1) {together}");
+                if (_nest.Rank > 0) _code.Line($"else Row{_suffix}<TSimd, TVector>(row, at{kept});");
+            });
         });
+        _code.Line();
+        _code.Block($"private readonly void Row{_suffix}<TSimd, TVector>(in PlaceCursor row, nint* at{(kept.Length > 0 ? ", float* kept" : "")}) {KernelFile.Constraints}", () => Row(passes));
         foreach (Action pass in passes) pass();
     }
 
     private void Row(List<Action> methods)
     {
-        _code.Line("nint whole = row.Columns - row.Columns % TSimd.Count;");
-        if (_passes.All.Exists(IsLong)) _code.Line("nint several = row.Columns - row.Columns % SimdSeveral<TSimd, TVector>.Count;");
         for (int i = 0; i < _nest.Accesses.Length; i++)
         {
             _code.Line($"float* {_values.Pointer(i)} = (float*)_pointers[{_nest.Accesses[i].Pointer}] + at[{i}];");
+            if (_values.IsApart(i)) _code.Line($"nint {_values.Apart(i)} = row.Apart({i});");
             if (_values.HasStep(i)) _code.Line($"nint {_values.Step(i)} = _rows{_suffix}.ColumnStride({i});");
         }
 
@@ -109,14 +114,17 @@ internal sealed class LoopKernel
         {
             Pass pass = _passes.All[k];
             if (pass.Values.Count == 0 && pass.Folds.Count == 0 && pass.Stores.Count == 0) continue;
-            bool several = IsLong(pass);
             string name = _passes.All.Count == 1 ? $"Columns{_suffix}" : $"Columns{_suffix}Pass{k + 1}";
             Operand[] operands = [.. Operands(pass)];
-            foreach (Fold fold in pass.Folds) _code.Line($"double {_values.Total(fold)} = {Empty(fold)};");
-            string arguments = string.Join(", ", operands.Select(operand => operand.Argument));
-            if (several) _code.Line($"{name}<SimdSeveral<TSimd, TVector>, Several<TVector>>(0, several, {arguments});");
-            _code.Line($"{name}<TSimd, TVector>({(several ? "several" : "0")}, whole, {arguments});");
-            _code.Line($"if (whole < row.Columns) {name}Rest(whole, row.Columns, {arguments});");
+            foreach (Fold fold in pass.Folds)
+            {
+                _code.Line($"double* {_values.Total(fold)} = stackalloc double[TSimd.Places];");
+                EachPlace($"{_values.Total(fold)}[k] = {Empty(fold)};");
+            }
+
+            _code.Line($"{name}<TSimd, TVector>(0, row.Whole, {string.Join(", ", operands.Select(operand => operand.Argument))});");
+            _code.Line($"for (int k = 0; k < row.Rests; k++) {name}Rest(row.Done, row.Columns, {string.Join(", ", operands.Select(operand => operand.OfPlace))});");
+            foreach (Fold fold in pass.Folds) _code.Line($"row.Complete(ReduceOperator.{fold.Operator}, {_values.Total(fold)});");
             methods.Add(() => PassMethod(name, pass, operands));
         }
 
@@ -124,22 +132,20 @@ internal sealed class LoopKernel
         {
             if (!_nest.IsRowwise(store.Access)) continue;
             Number(store.Value);
-            _code.Line($"*{_values.Pointer(store.Access)} = {_values.Name(store.Value)};");
+            if (_values.IsApart(store.Access)) EachPlace($"{_values.Pointer(store.Access)}[k * {_values.Apart(store.Access)}] = {_values.NumberName(store.Value)};");
+            else _code.Line($"*{_values.Pointer(store.Access)} = {_values.Name(store.Value)}{(_values.Varies(store.Value) ? "[0]" : "")};");
         }
     }
 
-    // Long chains leave the processor waiting where a vector follows the other; see SimdSeveral.
-    private static bool IsLong(Pass pass) => pass.Values.Count(value => value is not Load) >= LongChain;
+    private void EachPlace(string statement) => _code.Line($"for (int k = 0; k < TSimd.Places; k++) {statement}");
 
     /// <param name="Type">In the pass.</param>
     /// <param name="Name">Likewise.</param>
     /// <param name="Argument">What the row hands over.</param>
-    private sealed record Operand(string Type, string Name, string Argument)
+    /// <param name="OfPlace">The same of place k alone.</param>
+    private sealed record Operand(string Type, string Name, string Argument, string OfPlace)
     {
         public string Parameter => $"{Type} {Name}";
-
-        /// <summary>As one form of the pass hands it to another.</summary>
-        public string Passed => Type.StartsWith("ref ", StringComparison.Ordinal) ? $"ref {Name}" : Name;
     }
 
     // What a pass is handed: its operands' rows and their steps, buffers, numbers of the row, totals.
@@ -157,19 +163,28 @@ internal sealed class LoopKernel
 
         foreach (int access in accesses)
         {
-            yield return new Operand("float*", _values.Pointer(access), _values.Pointer(access));
-            if (_values.HasStep(access)) yield return new Operand("nint", _values.Step(access), _values.Step(access));
+            (string pointer, string apart) = (_values.Pointer(access), _values.Apart(access));
+            bool isApart = _values.IsApart(access);
+            yield return new Operand("float*", pointer, pointer, isApart ? $"{pointer} + k * {apart}" : pointer);
+            if (isApart) yield return new Operand("nint", apart, apart, "0");
+            if (_values.HasStep(access)) yield return new Operand("nint", _values.Step(access), _values.Step(access), _values.Step(access));
         }
 
         foreach (Expr kept in _passes.Kept.Where(pass.Values.Contains))
-            yield return new Operand("float*", $"kept{_values.Name(kept)}", $"kept + {_passes.Kept.IndexOf(kept)} * row.Columns");
+        {
+            string buffer = $"kept + {_passes.Kept.IndexOf(kept)} * TSimd.Places * row.Columns";
+            yield return new Operand("float*", $"kept{_values.Name(kept)}", buffer, $"{buffer} + k * row.ApartInBuffer");
+        }
+
+        if (_passes.Kept.Exists(pass.Values.Contains)) yield return new Operand("nint", "keptApart", "row.ApartInBuffer", "0");
         foreach (Expr number in numbers)
         {
             Number(number);
-            yield return new Operand("float", $"{_values.Name(number)}Row", _values.Name(number));
+            string name = _values.Name(number);
+            yield return _values.Varies(number) ? new Operand("float*", $"{name}Row", name, $"{name} + k") : new Operand("float", $"{name}Row", name, name);
         }
 
-        foreach (Fold fold in pass.Folds) yield return new Operand("ref double", _values.Total(fold), $"ref {_values.Total(fold)}");
+        foreach (Fold fold in pass.Folds) yield return new Operand("double*", _values.Total(fold), _values.Total(fold), $"{_values.Total(fold)} + k");
     }
 
     // Declares a number of the row, and before it what it is computed from.
@@ -178,7 +193,15 @@ internal sealed class LoopKernel
         if (!_numbers.Add(expr)) return;
         if (expr is not Fold)
             foreach (Expr operand in expr.Operands) Number(operand);
-        _code.Line($"float {_values.Name(expr)} = {_values.Number(expr)};");
+        if (_values.Varies(expr))
+        {
+            _code.Line($"float* {_values.Name(expr)} = stackalloc float[TSimd.Places];");
+            EachPlace($"{_values.Name(expr)}[k] = {_values.Number(expr)};");
+        }
+        else
+        {
+            _code.Line($"float {_values.Name(expr)} = {_values.Number(expr)};");
+        }
     }
 
     // Columns that fill no vector have a method of their own, which the JIT compiles where there are any.
@@ -187,24 +210,24 @@ internal sealed class LoopKernel
         string parameters = string.Join(", ", operands.Select(operand => operand.Parameter));
         _code.Line();
         _code.Line(KernelFile.Rest);
-        _code.Line($"private static void {name}Rest(nint start, nint end, {parameters}) => {name}<SimdScalar, float>(start, end, {string.Join(", ", operands.Select(operand => operand.Passed))});");
+        _code.Line($"private static void {name}Rest(nint start, nint end, {parameters}) => {name}<SimdScalar, float>(start, end, {string.Join(", ", operands.Select(operand => operand.Name))});");
         _code.Line();
         _code.Line("[MethodImpl(MethodImplOptions.AggressiveInlining)]");
         _code.Block($"private static void {name}<TSimd, TVector>(nint start, nint end, {parameters}) {KernelFile.Constraints}", () =>
         {
-            foreach (Operand operand in operands.Where(operand => operand.Type == "float"))
+            foreach (Operand operand in operands.Where(operand => operand.Name == $"{operand.Argument}Row"))
                 _code.Line($"TVector {operand.Argument} = TSimd.Broadcast({operand.Name});");
             if (pass.Folds.Count == 0)
             {
-                _code.Block("for (nint i = start; i < end; i += TSimd.Count)", () => Columns(pass));
+                _code.Block("for (nint i = start; i < end; i += TSimd.Count / TSimd.Places)", () => Columns(pass));
                 return;
             }
 
             _code.Block("for (nint i = start; i < end;)", () =>
             {
-                _code.Line("nint stop = nint.Min(end, i + Lanes.Run * TSimd.Count);");
+                _code.Line("nint stop = nint.Min(end, i + Lanes.Run * TSimd.Count / TSimd.Places);");
                 foreach (Fold fold in pass.Folds) _code.Line($"TVector {_values.Name(fold)} = {EmptyLanes(fold)};");
-                _code.Block("for (; i < stop; i += TSimd.Count)", () => Columns(pass));
+                _code.Block("for (; i < stop; i += TSimd.Count / TSimd.Places)", () => Columns(pass));
                 foreach (Fold fold in pass.Folds) _code.Line(AddLanes(fold));
             });
         });
@@ -212,14 +235,14 @@ internal sealed class LoopKernel
 
     private void Columns(Pass pass)
     {
-        foreach (int access in pass.Values.OfType<Load>().Select(load => load.Access).Where(access => _values.IsStream(access) && _asked.Add(access)))
-            _code.Line($"TSimd.Prefetch({_values.Pointer(access)} + i + CacheLines.Ahead);");
+        foreach (int access in pass.Values.OfType<Load>().Select(load => load.Access).Where(access => _values.IsStream(access) && _values.IsApart(access) && _asked.Add(access)))
+            _code.Line($"TSimd.Prefetch({_values.Pointer(access)} + i + CacheLines.AheadEach, {_values.Apart(access)});");
         foreach (Expr value in pass.Values)
         {
             bool kept = _passes.Kept.Contains(value);
-            string from = kept && !pass.Kept.Contains(value) ? $"TSimd.Load(kept{_values.Name(value)} + i)" : _values.Vector(value, "i");
+            string from = kept && !pass.Kept.Contains(value) ? $"TSimd.Load(kept{_values.Name(value)} + i, keptApart)" : _values.Vector(value, "i");
             _code.Line($"TVector {_values.Name(value)} = {from};");
-            if (pass.Kept.Contains(value)) _code.Line($"TSimd.Store(kept{_values.Name(value)} + i, {_values.Name(value)});");
+            if (pass.Kept.Contains(value)) _code.Line($"TSimd.Store(kept{_values.Name(value)} + i, keptApart, {_values.Name(value)});");
         }
 
         foreach (Fold fold in pass.Folds) _code.Line($"{_values.Name(fold)} = TSimd.{Combine(fold)}({_values.Name(fold)}, {_values.Name(fold.Operands[0])});");
@@ -247,10 +270,9 @@ internal sealed class LoopKernel
         ReduceOperator.Min => "TSimd.Broadcast(float.PositiveInfinity)",
     };
 
-    private string AddLanes(Fold fold) => fold.Operator switch
+    private string AddLanes(Fold fold)
     {
-        ReduceOperator.Sum or ReduceOperator.Mean => $"{_values.Total(fold)} += Lanes.Sum<TSimd, TVector>({_values.Name(fold)});",
-        ReduceOperator.Max => $"{_values.Total(fold)} = double.Max({_values.Total(fold)}, Lanes.Max<TSimd, TVector>({_values.Name(fold)}));",
-        ReduceOperator.Min => $"{_values.Total(fold)} = double.Min({_values.Total(fold)}, Lanes.Min<TSimd, TVector>({_values.Name(fold)}));",
-    };
+        string method = fold.Operator is ReduceOperator.Mean ? nameof(Lanes.Sum) : fold.Operator.ToString();
+        return $"Lanes.{method}<TSimd, TVector>({_values.Name(fold)}, {_values.Total(fold)});";
+    }
 }

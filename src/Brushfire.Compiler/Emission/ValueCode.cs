@@ -13,11 +13,13 @@ internal sealed class ValueCode
     private readonly Dictionary<Expr, string> _names = [];
     private readonly string[] _accessNames;
     private readonly int _handed;
+    private readonly bool _places;
 
     /// <param name="handed">The access whose value is handed over by the caller, if there is one.</param>
-    public ValueCode(LoopNest nest, int handed = -1)
+    /// <param name="places">Whether rows are done at several places at once: operands lie apart, and a row's numbers are one for each place.</param>
+    public ValueCode(LoopNest nest, int handed = -1, bool places = false)
     {
-        (_nest, _handed) = (nest, handed);
+        (_nest, _handed, _places) = (nest, handed, places);
 
         // x0, and where the same operand is read at several places x0b, x0c, … x0z, x0_27.
         _accessNames = [.. nest.Accesses.Select((access, i) =>
@@ -66,24 +68,41 @@ internal sealed class ValueCode
         _ => Vector(expr, column),
     };
 
-    /// <summary>The right side of a number's declaration.</summary>
+    /// <summary>What computes a number.</summary>
     public string Number(Expr expr) => expr switch
     {
-        Load load => $"*{Pointer(load.Access)}",
+        Load load => IsApart(load.Access) ? $"{Pointer(load.Access)}[k * {Apart(load.Access)}]" : $"*{Pointer(load.Access)}",
         Loops.Number number => Literal(number.Value),
-        UnaryExpr unary => $"{ScalarOperators.Of(unary.Operator).StructName}.Invoke<SimdScalar, float>({Name(unary.Operands[0])})",
-        BinaryExpr binary => $"{ScalarOperators.Of(binary.Operator).StructName}.Invoke<SimdScalar, float>({Name(binary.Operands[0])}, {Name(binary.Operands[1])})",
-        Fold { Operator: ReduceOperator.Mean } => $"(float)({Total(expr)} / row.Columns)",
-        Fold => $"(float){Total(expr)}",
+        UnaryExpr unary => $"{ScalarOperators.Of(unary.Operator).StructName}.Invoke<SimdScalar, float>({NumberName(unary.Operands[0])})",
+        BinaryExpr binary => $"{ScalarOperators.Of(binary.Operator).StructName}.Invoke<SimdScalar, float>({NumberName(binary.Operands[0])}, {NumberName(binary.Operands[1])})",
+        Fold { Operator: ReduceOperator.Mean } => $"(float)({Total(expr)}[k] / row.Columns)",
+        Fold => $"(float){Total(expr)}[k]",
         _ => throw new ArgumentOutOfRangeException(nameof(expr), expr, "no value of a row"),
     };
 
-    /// <summary>The float64 that a fold is added up in.</summary>
+    /// <summary>A number of place k.</summary>
+    public string NumberName(Expr expr) => Varies(expr) ? $"{Name(expr)}[k]" : Name(expr);
+
+    /// <summary>Whether a number of the row may be another one at each place.</summary>
+    public bool Varies(Expr expr) => expr switch
+    {
+        Load load => IsApart(load.Access),
+        Fold => true,
+        _ => expr.Operands.Any(Varies),
+    };
+
+    /// <summary>Where a fold is added up, in float64, for each place.</summary>
     public string Total(Expr fold) => $"{Name(fold)}Total";
 
     public string StoreAt(int access, string column, string value) => IsStream(access)
-        ? $"TSimd.Store({Pointer(access)} + {column}, {value});"
-        : $"Lanes.Store<TSimd, TVector>({Pointer(access)} + {column} * {Step(access)}, {Step(access)}, {value});";
+        ? $"TSimd.Store({Pointer(access)} + {column}{(_places ? $", {Apart(access)}" : "")}, {value});"
+        : $"Lanes.Store<TSimd, TVector>({Pointer(access)} + {column} * {Step(access)}, {Step(access)}, {Apart(access)}, {value});";
+
+    /// <summary>The distance between an operand's places.</summary>
+    public string Apart(int access) => IsApart(access) ? $"{Pointer(access)}Apart" : "0";
+
+    /// <summary>Whether an operand has a place of its own for each row that is done together, or stretch of columns where there is one row.</summary>
+    public bool IsApart(int access) => _places && _nest.Accesses[access].Index[Math.Max(0, _nest.Rank - 1)] != 0;
 
     /// <summary>The name of an operand's stride along the columns, where that is neither 0 nor 1.</summary>
     public string Step(int access) => $"{Pointer(access)}Step";
@@ -101,8 +120,8 @@ internal sealed class ValueCode
     };
 
     private string LoadAt(int access, string column) => IsStream(access)
-        ? $"TSimd.Load({Pointer(access)} + {column})"
-        : $"Lanes.Load<TSimd, TVector>({Pointer(access)} + {column} * {Step(access)}, {Step(access)})";
+        ? $"TSimd.Load({Pointer(access)} + {column}{(_places ? $", {Apart(access)}" : "")})"
+        : $"Lanes.Load<TSimd, TVector>({Pointer(access)} + {column} * {Step(access)}, {Step(access)}, {Apart(access)})";
 
     private long ColumnStride(int access) => _nest.Accesses[access].Index[^1];
 

@@ -25,6 +25,10 @@ internal sealed record Store(int Access, Expr Value);
 internal sealed record LoopNest(ImmutableArray<int> Sizes, ImmutableArray<Access> Accesses, ImmutableArray<Store> Stores)
 {
     public int Columns => Sizes[^1];
+
+    /// <summary>Dimensions of the rows.</summary>
+    public int Rank => Sizes.Length - 1;
+
     public long Rows => Sizes[..^1].Aggregate(1L, (rows, size) => rows * size);
 
     /// <summary>Whether an access is the same for all columns of a row.</summary>

@@ -35,12 +35,15 @@ public readonly unsafe struct RowNest(nint* numbers, int operands)
     public nint RowStride(int operand) => Rank == 0 ? 0 : Stride(Rank - 1, operand);
 
     /// <summary>The rows of an item. <paramref name="at"/> holds the offset of each operand at the current row's first column.</summary>
-    public RowCursor Open(int item, nint* at)
+    internal RowCursor Open(int item, nint* at)
     {
         (nint rowBlock, nint columnBlock) = Math.DivRem(item, Blocks(Columns, _numbers[1]));
         nint row = rowBlock * _numbers[3], column = columnBlock * _numbers[1];
         return new RowCursor(this, row, nint.Min(_numbers[3], _numbers[2] - row), column, nint.Min(_numbers[1], Columns - column), at);
     }
+
+    /// <summary>The same at several places at once, with vectors of <paramref name="lanes"/> lanes at each.</summary>
+    public PlaceCursor Open(int item, nint* at, int places, int lanes) => new(this, Open(item, at), places, lanes);
 
     /// <summary>Some rows from <paramref name="row"/> on.</summary>
     public RowCursor At(nint row, nint rows, nint* at) => new(this, row, rows, 0, Columns, at);

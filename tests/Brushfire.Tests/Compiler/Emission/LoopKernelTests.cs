@@ -175,6 +175,39 @@ public sealed class LoopKernelTests
           return %2
         """, 1e-5);
 
+    [Theory]
+    [InlineData(1, 40)]
+    [InlineData(3, 131)]
+    [InlineData(5, 64)]
+    [InlineData(8, 3)]
+    [InlineData(13, 500)]
+    public void Rows_and_columns_of_any_number_are_done_at_several_places(int rows, int columns) => KernelRunner.Check($"""
+        graph f(%x: f32[2,{rows},{columns}], %w: f32[{columns}], %time: f32[2,1,{columns}], %mask: f32[2,{rows},1])
+          %1: f32[2,{rows},{columns}] = multiply(%x, %w)
+          %2: f32[2,{rows},{columns}] = add(%1, %time)
+          %3: f32[2,{rows},{columns}] = multiply(%2, %mask)
+          %4: f32[2,{rows},1] = reduce_max(%3) axis=2
+          %5: f32[2,{rows},{columns}] = subtract(%3, %4)
+          %6: f32[2,{rows},{columns}] = exp(%5)
+          %7: f32[2,{rows},1] = reduce_sum(%6) axis=2
+          %8: f32[2,{rows},{columns}] = divide(%6, %7)
+          return %8
+        """, 1e-5);
+
+    [Theory]
+    [InlineData(1, 3)]
+    [InlineData(1, 500)]
+    [InlineData(1, 70_001)]
+    [InlineData(6, 70_001)]
+    public void Long_rows_are_reduced_at_several_places(int rows, int columns) => KernelRunner.Check($"""
+        graph f(%x: f32[{rows},{columns}])
+          %1: f32[{rows},{columns}] = abs(%x)
+          %2: f32[{rows},1] = reduce_sum(%1) axis=1
+          %3: f32[{rows},1] = reduce_min(%x) axis=1
+          %4: f32[{rows},1] = add(%2, %3)
+          return %4
+        """, 1e-5);
+
     [Fact]
     public void Another_size_gives_the_same_text()
     {
