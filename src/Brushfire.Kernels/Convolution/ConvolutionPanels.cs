@@ -45,6 +45,9 @@ public readonly unsafe struct ConvolutionPanels<TPrologue>(in ConvolutionShape s
     public float* Address(int batch, nint row, int k) =>
         _shape.KernelWidth * _shape.KernelHeight == 1 && Pixel(First(row), 0, 0) is >= 0 and var pixel ? Row(pixel) + k : null;
 
+    // What is not padded and has one tap is a matrix, and not read here.
+    public APanel Rows(int batch, nint row, int k) => default;
+
     // K cut at the taps.
     private void PackTaps<TSimd, TVector>(Window* windows, int used, int k, int count, float* panel) where TSimd : struct, ISimd<TVector> where TVector : struct
     {

@@ -50,7 +50,7 @@ internal unsafe struct WinogradProducts<TTransform, TOperands, TEpilogue> : IWor
             byte* ahead = Filter.Ahead(outputPanel, block, position, filter, out int aheadBytes);
             int share = Kernels.Blocks.Count(aheadBytes, panels);
             for (int i = 0; i < panels; i++, ahead += share)
-                TOperands.Multiply<TSimd, TVector>(channels, (byte*)(input + (nint)i * channels * Blocks.MR / TOperands.Together), (byte*)filter, products + i * Blocks.ProductPanelStride, Blocks.NR, accumulate: block > 0, columns, new Ahead(ahead, share));
+                TOperands.Multiply<TSimd, TVector>(channels, APanel.Packed(input + (nint)i * channels * Blocks.MR / TOperands.Together, Blocks.MR), (byte*)filter, products + i * Blocks.ProductPanelStride, Blocks.NR, accumulate: block > 0, columns, new Ahead(ahead, share));
         }
     }
 

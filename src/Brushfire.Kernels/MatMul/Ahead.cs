@@ -3,21 +3,29 @@
 
 namespace Brushfire.Kernels;
 
-/// <summary>Memory that comes into the second-level cache: what the next tiles read of B, and, where <paramref name="a"/> is not null, what will be packed of A. Hints only.</summary>
+/// <summary>Memory that comes into the second-level cache: what the next tiles read of B, and, where <paramref name="a"/> is not null, what will be read of A. Hints only.</summary>
 internal readonly unsafe struct Ahead(byte* b, int bBytes, byte* a = null, int aBytes = 0)
 {
     public bool IsEmpty => bBytes == 0;
 
-    /// <summary>The lines to ask for in a loop of so many steps; those of A stand still where there is none.</summary>
-    public AheadLines Over(int steps) => new() { B = b, BStep = Blocks.Count(bBytes, steps), A = a == null ? b : a, AStep = Blocks.Count(aBytes, steps) };
+    /// <summary>The steps of a loop from one line of B to the next: asked for more often, a line takes a turn of the cache each time.</summary>
+    public int StepsBetween(int steps) => (int)Math.Clamp((long)CacheLines.Bytes * steps / Math.Max(1, bBytes), 1, Math.Max(1, steps));
+
+    /// <summary>The lines to ask for in a loop of so many steps, after each so many; those of A stand still where there is none.</summary>
+    public AheadLines Over(int steps, int every)
+    {
+        int times = Blocks.Count(steps, every);
+        return new AheadLines { B = b, BStep = Blocks.Count(bBytes, times), A = a == null ? b : a, AStep = a == null ? 0 : Blocks.Count(aBytes, times), Every = every };
+    }
 }
 
-/// <summary>The next line of each stretch, and how far they are from step to step.</summary>
+/// <summary>The next line of each stretch, how far they are from time to time, and how many steps of the loop lie between.</summary>
 internal unsafe struct AheadLines
 {
     public byte* B, A;
     public nint BStep, AStep;
+    public int Every;
 
     /// <summary>A line that is there anyway.</summary>
-    public static AheadLines None(void* line) => new() { B = (byte*)line, A = (byte*)line };
+    public static AheadLines None(void* line) => new() { B = (byte*)line, A = (byte*)line, Every = int.MaxValue };
 }

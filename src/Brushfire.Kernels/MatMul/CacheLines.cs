@@ -13,7 +13,17 @@ public static unsafe class CacheLines
     /// <summary>The same of a loop that is at several places at once.</summary>
     public const int AheadEach = 512;
 
-    private const int Bytes = 64;
+    internal const int Bytes = 64;
+
+    // What is larger does not stay in a cache for its reader.
+    private const nint Kept = 32 << 20;
+
+    /// <summary>Whether an output of so many bytes is better written past the caches: its lines need not be read first, and nothing else has to leave.</summary>
+    public static bool Exceeds(nint bytes) => bytes >= Kept;
+
+    /// <summary>Whether vectors can be written past the caches at an address and from there on at a stride.</summary>
+    public static bool AreAligned<TSimd, TVector>(float* destination, nint stride) where TSimd : struct, ISimd<TVector> where TVector : struct =>
+        ((nint)destination | stride * sizeof(float)) % (TSimd.Count / TSimd.Places * sizeof(float)) == 0;
 
     /// <summary>Brings the line of an address into the nearest cache.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -3,7 +3,7 @@
 // B's element type decides in what the operands are multiplied (IOperands); A is rounded to it while it is packed.
 // An item is one block of C, MC x NC, over all of K: partial sums are never shared and are added in one order.
 //
-//     for each block of K:  pack A [MC, KC] into panels of MR rows
+//     for each block of K:  pack A [MC, KC] into panels of MR rows, unless its rows can be read as they lie
 //         for each panel of B [KC, NR]:  for each panel of A:  C tile (+)= A panel x B panel;  last block: epilogue
 
 namespace Brushfire.Kernels;
@@ -66,7 +66,10 @@ public static unsafe class Gemm
             for (int block = 0; block < Blocks.KBlocks; block++)
             {
                 int k = block * Blocks.KC, count = Math.Min(Blocks.KC, B.K - k);
-                TOperands.PackA<TPanels, TSimd, TVector>(Panels, batch, row, rows, k, count, a, stage);
+                // Rows that fill a tile are taken as they lie where that is possible; the last ones may need zeros behind them.
+                APanel lying = TOperands.TakesRows ? Panels.Rows(batch, row, k) : default;
+                int taken = lying.Start == null ? 0 : rows / mr * mr;
+                if (taken < rows) TOperands.PackA<TPanels, TSimd, TVector>(Panels, batch, row + taken, rows - taken, k, count, a, stage);
                 var nextBlock = new NextBlock(this, item, block, panels * rowTiles);
                 int aPanelBytes = PanelBytes(mr, count), share = Blocks.Count((int)PackedMatrix.ColumnBytes(count, TOperands.ElementB) * nr, rowTiles);
                 for (int panel = 0; panel < panels; panel++)
@@ -75,15 +78,16 @@ public static unsafe class Gemm
                     bool finished = block == Blocks.KBlocks - 1 && half == B.Halves - 1;
                     float* sum = sums + panel / B.Halves * nextColumn;
                     byte* bBlock = b + PackedMatrix.ColumnBytes(k, TOperands.ElementB) * nr, bPanel = bBlock + B.PanelOffset(panel, panelBytes);
-                    byte* aPanel = a, next = panel + 1 < panels ? bBlock + B.PanelOffset(panel + 1, panelBytes) : b + PackedMatrix.ColumnBytes(k + count, TOperands.ElementB) * nr;
+                    byte* next = panel + 1 < panels ? bBlock + B.PanelOffset(panel + 1, panelBytes) : b + PackedMatrix.ColumnBytes(k + count, TOperands.ElementB) * nr;
                     bPanel = TOperands.PrepareB<TSimd, TVector>(bPanel, count, stage);
 
                     // Each tile asks for its share of the next panel of B, which comes from memory while this one is multiplied, and for the
                     // memory of its own result. Behind the last panel nothing is read: a prefetch is only a hint.
-                    for (int i = 0; i < rows; i += mr, aPanel += aPanelBytes, next += share, sum += nextRow)
+                    for (int i = 0; i < rows; i += mr, next += share, sum += nextRow)
                     {
                         int usedRows = Math.Min(mr, rows - i), usedColumns = Math.Min(nr, columns - j);
                         if (finished) Epilogue.Prefetch(batch, row + i, column + j, usedRows, usedColumns);
+                        APanel aPanel = i < taken ? new((float*)lying.Start + i * lying.Row, lying.Row, lying.Step) : APanel.Packed(a + (nint)(i - taken) / mr * aPanelBytes, mr);
                         TOperands.Multiply<TSimd, TVector>(count, aPanel, bPanel, sum + half * nr, tileColumns, accumulate: block > 0, usedColumns, new Ahead(next, share, nextBlock.Share(Panels, out int nextBytes), nextBytes));
                         if (finished) Epilogue.Store<TSimd, TVector>(sum, tileColumns, batch, row + i, column + j, usedRows, usedColumns);
                     }

@@ -21,6 +21,9 @@ internal unsafe interface IOperands
     /// <summary>Neighbours along K that the micro-kernel takes together, in 32 bits of a panel: 1 number or 2.</summary>
     static abstract int Together { get; }
 
+    /// <summary>Whether the micro-kernel takes rows of A as they lie in memory.</summary>
+    static abstract bool TakesRows { get; }
+
     /// <summary>Floats of scratch that <see cref="PackA"/> and <see cref="PrepareB"/> share.</summary>
     static abstract int StageFloats(int mr, int nr, int kc);
 
@@ -38,7 +41,7 @@ internal unsafe interface IOperands
     static abstract byte* PrepareB<TSimd, TVector>(byte* panel, int count, float* stage) where TSimd : struct, ISimd<TVector> where TVector : struct;
 
     /// <summary>The micro-kernel for the tile's first <paramref name="columns"/>, which asks for memory on the way: see <see cref="MicroKernel"/>.</summary>
-    static abstract void Multiply<TSimd, TVector>(int count, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
+    static abstract void Multiply<TSimd, TVector>(int count, APanel a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
         where TSimd : struct, ISimd<TVector> where TVector : struct;
 }
 
@@ -47,6 +50,7 @@ internal readonly unsafe struct Float32Operands : IOperands
 {
     public static ElementKind ElementB => ElementKind.Float32;
     public static int Together => 1;
+    public static bool TakesRows => true;
     public static int StageFloats(int mr, int nr, int kc) => 0;
 
     public static void PackA<TPanels, TSimd, TVector>(in TPanels panels, int batch, nint row, int rows, int k, int count, byte* a, float* stage)
@@ -60,9 +64,9 @@ internal readonly unsafe struct Float32Operands : IOperands
 
     public static byte* PrepareB<TSimd, TVector>(byte* panel, int count, float* stage) where TSimd : struct, ISimd<TVector> where TVector : struct => panel;
 
-    public static void Multiply<TSimd, TVector>(int count, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
+    public static void Multiply<TSimd, TVector>(int count, APanel a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
         where TSimd : struct, ISimd<TVector> where TVector : struct =>
-        MicroKernel.Run<TSimd, TVector>(count, (float*)a, (float*)b, tile, tileStride, accumulate, columns, ahead);
+        MicroKernel.Run<TSimd, TVector>(count, a, (float*)b, tile, tileStride, accumulate, columns, ahead);
 }
 
 /// <summary>Both operands rounded to bfloat16 and multiplied as float32: products of two bfloat16 numbers are exact there.</summary>
@@ -70,6 +74,7 @@ internal readonly unsafe struct WidenedOperands : IOperands
 {
     public static ElementKind ElementB => ElementKind.BFloat16;
     public static int Together => 1;
+    public static bool TakesRows => false;
     public static int StageFloats(int mr, int nr, int kc) => nr * kc;
 
     public static void PackA<TPanels, TSimd, TVector>(in TPanels panels, int batch, nint row, int rows, int k, int count, byte* a, float* stage)
@@ -101,9 +106,9 @@ internal readonly unsafe struct WidenedOperands : IOperands
         return (byte*)stage;
     }
 
-    public static void Multiply<TSimd, TVector>(int count, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
+    public static void Multiply<TSimd, TVector>(int count, APanel a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
         where TSimd : struct, ISimd<TVector> where TVector : struct =>
-        MicroKernel.Run<TSimd, TVector>(count, (float*)a, (float*)b, tile, tileStride, accumulate, columns, ahead);
+        MicroKernel.Run<TSimd, TVector>(count, a, (float*)b, tile, tileStride, accumulate, columns, ahead);
 }
 
 /// <summary>Pairs of bfloat16 on both sides, for the processor's own products; only with 512 bits.</summary>
@@ -111,6 +116,7 @@ internal readonly unsafe struct PairOperands<TKernels> : IOperands where TKernel
 {
     public static ElementKind ElementB => ElementKind.BFloat16;
     public static int Together => 2;
+    public static bool TakesRows => false;
     public static int StageFloats(int mr, int nr, int kc) => mr * kc;
 
     public static void PackA<TPanels, TSimd, TVector>(in TPanels panels, int batch, nint row, int rows, int k, int count, byte* a, float* stage)
@@ -152,10 +158,10 @@ internal readonly unsafe struct PairOperands<TKernels> : IOperands where TKernel
 
     public static byte* PrepareB<TSimd, TVector>(byte* panel, int count, float* stage) where TSimd : struct, ISimd<TVector> where TVector : struct => panel;
 
-    public static void Multiply<TSimd, TVector>(int count, byte* a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
+    public static void Multiply<TSimd, TVector>(int count, APanel a, byte* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
         where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         int pairs = Blocks.Count(count, 2);
-        TKernels.Multiply(pairs, a, b, tile, tileStride, accumulate, columns, ahead.IsEmpty ? AheadLines.None(a) : ahead.Over(Math.Max(1, pairs)));
+        TKernels.Multiply(pairs, (byte*)a.Start, b, tile, tileStride, accumulate, columns, ahead.IsEmpty ? AheadLines.None(a.Start) : ahead.Over(Math.Max(1, pairs), every: 1));
     }
 }

@@ -13,4 +13,7 @@ public unsafe interface IPanelSource
 
     /// <summary>Where the elements of a row of A lie from (row, k) on, to ask for them ahead of time; null where they are not neighbours.</summary>
     float* Address(int batch, nint row, int k);
+
+    /// <summary>Rows from (row, k) on as they lie in memory, where they can be multiplied so; null where they have to be packed.</summary>
+    APanel Rows(int batch, nint row, int k);
 }

@@ -43,6 +43,8 @@ public readonly unsafe struct MatrixPanels<TPrologue>(float* source, nint batchS
 
     public float* Address(int batch, nint row, int k) => _columnStride == 1 ? _source + batch * _batchStride + row * _rowStride + k : null;
 
+    public APanel Rows(int batch, nint row, int k) => typeof(TPrologue) == typeof(NoPrologue) ? new(Address(batch, row, k), _rowStride, 1) : default;
+
     private static void CopyColumns(float* source, nint columnStride, int rows, int count, float* panel)
     {
         for (; count > 0; count--, source += columnStride, panel += rows)

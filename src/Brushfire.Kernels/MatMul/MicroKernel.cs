@@ -18,59 +18,23 @@ public static unsafe class MicroKernel
     /// </summary>
     public static void Run<TSimd, TVector>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate)
         where TSimd : struct, ISimd<TVector> where TVector : struct =>
-        Run<TSimd, TVector, NothingAhead>(k, a, b, tile, tileStride, accumulate, Tiling.Columns<TSimd, TVector>(), default);
+        Run<TSimd, TVector>(k, APanel.Packed(a, Tiling.Rows<TSimd, TVector>()), b, tile, tileStride, accumulate, Tiling.Columns<TSimd, TVector>(), default);
 
     /// <summary>
-    /// The same for the tile's first <paramref name="columns"/>, the others are written or not; asks for memory on the way.
+    /// The same of rows of A that lie anywhere, for the tile's first <paramref name="columns"/>, the others are written or not; asks for memory on the way.
     /// </summary>
-    internal static void Run<TSimd, TVector>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
+    internal static void Run<TSimd, TVector>(int k, APanel a, float* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
         where TSimd : struct, ISimd<TVector> where TVector : struct
     {
-        if (ahead.IsEmpty)
-        {
-            Run<TSimd, TVector, NothingAhead>(k, a, b, tile, tileStride, accumulate, columns, default);
-            return;
-        }
-
         int steps = Math.Max(1, TSimd.Count == 16 ? k : k / 4);
-        Run<TSimd, TVector, BytesAhead>(k, a, b, tile, tileStride, accumulate, columns, new BytesAhead { Lines = ahead.Over(steps) });
-    }
-
-    private static void Run<TSimd, TVector, TAhead>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, int columns, TAhead ahead)
-        where TSimd : struct, ISimd<TVector> where TVector : struct where TAhead : struct, IAhead
-    {
+        AheadLines lines = ahead.IsEmpty ? AheadLines.None(a.Start) : ahead.Over(steps, ahead.StepsBetween(steps));
         if (TSimd.Count == 16)
         {
-            if (columns > 32) Run8<TSimd, TVector, ThreeVectors, TAhead>(k, a, b, tile, tileStride, accumulate, ahead);
-            else if (columns > 16) Run8<TSimd, TVector, TwoVectors, TAhead>(k, a, b, tile, tileStride, accumulate, ahead);
-            else Run8<TSimd, TVector, OneVector, TAhead>(k, a, b, tile, tileStride, accumulate, ahead);
+            if (columns > 32) Run8<TSimd, TVector, ThreeVectors>(k, a, b, tile, tileStride, accumulate, lines);
+            else if (columns > 16) Run8<TSimd, TVector, TwoVectors>(k, a, b, tile, tileStride, accumulate, lines);
+            else Run8<TSimd, TVector, OneVector>(k, a, b, tile, tileStride, accumulate, lines);
         }
-        else Run6x2<TSimd, TVector, TAhead>(k, a, b, tile, tileStride, accumulate, ahead);
-    }
-
-    // What a step of the loop prefetches.
-    private interface IAhead
-    {
-        void Fetch();
-    }
-
-    private struct NothingAhead : IAhead
-    {
-        public readonly void Fetch() { }
-    }
-
-    private struct BytesAhead : IAhead
-    {
-        public AheadLines Lines;
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Fetch()
-        {
-            CacheLines.PrefetchSecond(Lines.B);
-            CacheLines.PrefetchSecond(Lines.A);
-            Lines.B += Lines.BStep;
-            Lines.A += Lines.AStep;
-        }
+        else Run6x2<TSimd, TVector>(k, a, b, tile, tileStride, accumulate, lines);
     }
 
     // Vectors of a row of the tile that are computed: an edge needs fewer. Rows of B are three vectors always.
@@ -94,9 +58,11 @@ public static unsafe class MicroKernel
         public static int Vectors => 3;
     }
 
-    private static void Run8<TSimd, TVector, TWidth, TAhead>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, TAhead ahead)
-        where TSimd : struct, ISimd<TVector> where TVector : struct where TWidth : struct, IWidth where TAhead : struct, IAhead
+    private static void Run8<TSimd, TVector, TWidth>(int k, APanel a, float* b, float* tile, nint tileStride, bool accumulate, AheadLines ahead)
+        where TSimd : struct, ISimd<TVector> where TVector : struct where TWidth : struct, IWidth
     {
+        float* upper = (float*)a.Start, lower = upper + 4 * a.Row;
+        nint row = a.Row, row2 = 2 * row, row3 = 3 * row, step = a.Step;
         TVector c00 = TSimd.Zero, c01 = TSimd.Zero, c02 = TSimd.Zero;
         TVector c10 = TSimd.Zero, c11 = TSimd.Zero, c12 = TSimd.Zero;
         TVector c20 = TSimd.Zero, c21 = TSimd.Zero, c22 = TSimd.Zero;
@@ -105,45 +71,55 @@ public static unsafe class MicroKernel
         TVector c50 = TSimd.Zero, c51 = TSimd.Zero, c52 = TSimd.Zero;
         TVector c60 = TSimd.Zero, c61 = TSimd.Zero, c62 = TSimd.Zero;
         TVector c70 = TSimd.Zero, c71 = TSimd.Zero, c72 = TSimd.Zero;
-        for (; k > 0; k--)
+        while (k > 0)
         {
-            TVector b0 = TSimd.Load(b);
-            TVector b1 = TWidth.Vectors > 1 ? TSimd.Load(b + TSimd.Count) : default, b2 = TWidth.Vectors > 2 ? TSimd.Load(b + 2 * TSimd.Count) : default;
-            TVector a0 = TSimd.Broadcast(a[0]);
-            c00 = TSimd.MultiplyAdd(a0, b0, c00);
-            if (TWidth.Vectors > 1) c01 = TSimd.MultiplyAdd(a0, b1, c01);
-            if (TWidth.Vectors > 2) c02 = TSimd.MultiplyAdd(a0, b2, c02);
-            TVector a1 = TSimd.Broadcast(a[1]);
-            c10 = TSimd.MultiplyAdd(a1, b0, c10);
-            if (TWidth.Vectors > 1) c11 = TSimd.MultiplyAdd(a1, b1, c11);
-            if (TWidth.Vectors > 2) c12 = TSimd.MultiplyAdd(a1, b2, c12);
-            TVector a2 = TSimd.Broadcast(a[2]);
-            c20 = TSimd.MultiplyAdd(a2, b0, c20);
-            if (TWidth.Vectors > 1) c21 = TSimd.MultiplyAdd(a2, b1, c21);
-            if (TWidth.Vectors > 2) c22 = TSimd.MultiplyAdd(a2, b2, c22);
-            TVector a3 = TSimd.Broadcast(a[3]);
-            c30 = TSimd.MultiplyAdd(a3, b0, c30);
-            if (TWidth.Vectors > 1) c31 = TSimd.MultiplyAdd(a3, b1, c31);
-            if (TWidth.Vectors > 2) c32 = TSimd.MultiplyAdd(a3, b2, c32);
-            TVector a4 = TSimd.Broadcast(a[4]);
-            c40 = TSimd.MultiplyAdd(a4, b0, c40);
-            if (TWidth.Vectors > 1) c41 = TSimd.MultiplyAdd(a4, b1, c41);
-            if (TWidth.Vectors > 2) c42 = TSimd.MultiplyAdd(a4, b2, c42);
-            TVector a5 = TSimd.Broadcast(a[5]);
-            c50 = TSimd.MultiplyAdd(a5, b0, c50);
-            if (TWidth.Vectors > 1) c51 = TSimd.MultiplyAdd(a5, b1, c51);
-            if (TWidth.Vectors > 2) c52 = TSimd.MultiplyAdd(a5, b2, c52);
-            TVector a6 = TSimd.Broadcast(a[6]);
-            c60 = TSimd.MultiplyAdd(a6, b0, c60);
-            if (TWidth.Vectors > 1) c61 = TSimd.MultiplyAdd(a6, b1, c61);
-            if (TWidth.Vectors > 2) c62 = TSimd.MultiplyAdd(a6, b2, c62);
-            TVector a7 = TSimd.Broadcast(a[7]);
-            c70 = TSimd.MultiplyAdd(a7, b0, c70);
-            if (TWidth.Vectors > 1) c71 = TSimd.MultiplyAdd(a7, b1, c71);
-            if (TWidth.Vectors > 2) c72 = TSimd.MultiplyAdd(a7, b2, c72);
-            a += 8;
-            b += 3 * TSimd.Count;
-            ahead.Fetch();
+            int steps = Math.Min(k, ahead.Every);
+            k -= steps;
+            for (; steps > 0; steps--)
+            {
+                TVector b0 = TSimd.Load(b);
+                TVector b1 = TWidth.Vectors > 1 ? TSimd.Load(b + TSimd.Count) : default, b2 = TWidth.Vectors > 2 ? TSimd.Load(b + 2 * TSimd.Count) : default;
+                TVector a0 = TSimd.Broadcast(upper[0]);
+                c00 = TSimd.MultiplyAdd(a0, b0, c00);
+                if (TWidth.Vectors > 1) c01 = TSimd.MultiplyAdd(a0, b1, c01);
+                if (TWidth.Vectors > 2) c02 = TSimd.MultiplyAdd(a0, b2, c02);
+                TVector a1 = TSimd.Broadcast(upper[row]);
+                c10 = TSimd.MultiplyAdd(a1, b0, c10);
+                if (TWidth.Vectors > 1) c11 = TSimd.MultiplyAdd(a1, b1, c11);
+                if (TWidth.Vectors > 2) c12 = TSimd.MultiplyAdd(a1, b2, c12);
+                TVector a2 = TSimd.Broadcast(upper[row2]);
+                c20 = TSimd.MultiplyAdd(a2, b0, c20);
+                if (TWidth.Vectors > 1) c21 = TSimd.MultiplyAdd(a2, b1, c21);
+                if (TWidth.Vectors > 2) c22 = TSimd.MultiplyAdd(a2, b2, c22);
+                TVector a3 = TSimd.Broadcast(upper[row3]);
+                c30 = TSimd.MultiplyAdd(a3, b0, c30);
+                if (TWidth.Vectors > 1) c31 = TSimd.MultiplyAdd(a3, b1, c31);
+                if (TWidth.Vectors > 2) c32 = TSimd.MultiplyAdd(a3, b2, c32);
+                TVector a4 = TSimd.Broadcast(lower[0]);
+                c40 = TSimd.MultiplyAdd(a4, b0, c40);
+                if (TWidth.Vectors > 1) c41 = TSimd.MultiplyAdd(a4, b1, c41);
+                if (TWidth.Vectors > 2) c42 = TSimd.MultiplyAdd(a4, b2, c42);
+                TVector a5 = TSimd.Broadcast(lower[row]);
+                c50 = TSimd.MultiplyAdd(a5, b0, c50);
+                if (TWidth.Vectors > 1) c51 = TSimd.MultiplyAdd(a5, b1, c51);
+                if (TWidth.Vectors > 2) c52 = TSimd.MultiplyAdd(a5, b2, c52);
+                TVector a6 = TSimd.Broadcast(lower[row2]);
+                c60 = TSimd.MultiplyAdd(a6, b0, c60);
+                if (TWidth.Vectors > 1) c61 = TSimd.MultiplyAdd(a6, b1, c61);
+                if (TWidth.Vectors > 2) c62 = TSimd.MultiplyAdd(a6, b2, c62);
+                TVector a7 = TSimd.Broadcast(lower[row3]);
+                c70 = TSimd.MultiplyAdd(a7, b0, c70);
+                if (TWidth.Vectors > 1) c71 = TSimd.MultiplyAdd(a7, b1, c71);
+                if (TWidth.Vectors > 2) c72 = TSimd.MultiplyAdd(a7, b2, c72);
+                upper += step;
+                lower += step;
+                b += 3 * TSimd.Count;
+            }
+
+            CacheLines.PrefetchSecond(ahead.B);
+            CacheLines.PrefetchSecond(ahead.A);
+            ahead.B += ahead.BStep;
+            ahead.A += ahead.AStep;
         }
 
         if (accumulate)
@@ -168,9 +144,11 @@ public static unsafe class MicroKernel
         StoreRow<TSimd, TVector, TWidth>(tile + 7 * tileStride, c70, c71, c72);
     }
 
-    private static void Run6x2<TSimd, TVector, TAhead>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, TAhead ahead)
-        where TSimd : struct, ISimd<TVector> where TVector : struct where TAhead : struct, IAhead
+    private static void Run6x2<TSimd, TVector>(int k, APanel a, float* b, float* tile, nint tileStride, bool accumulate, AheadLines ahead)
+        where TSimd : struct, ISimd<TVector> where TVector : struct
     {
+        float* x = (float*)a.Start;
+        nint row = a.Row, row3 = 3 * row, step = a.Step;
         TVector c00 = TSimd.Zero, c01 = TSimd.Zero;
         TVector c10 = TSimd.Zero, c11 = TSimd.Zero;
         TVector c20 = TSimd.Zero, c21 = TSimd.Zero;
@@ -178,17 +156,26 @@ public static unsafe class MicroKernel
         TVector c40 = TSimd.Zero, c41 = TSimd.Zero;
         TVector c50 = TSimd.Zero, c51 = TSimd.Zero;
         int columns = 2 * TSimd.Count;
-        for (; k >= 4; k -= 4, a += 24, b += 4 * columns)
+        while (k >= 4)
         {
-            Step6x2<TSimd, TVector>(a, b, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
-            Step6x2<TSimd, TVector>(a + 6, b + columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
-            Step6x2<TSimd, TVector>(a + 12, b + 2 * columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
-            Step6x2<TSimd, TVector>(a + 18, b + 3 * columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
-            ahead.Fetch();
+            int fours = Math.Min(k / 4, ahead.Every);
+            k -= 4 * fours;
+            for (; fours > 0; fours--, b += 4 * columns)
+            {
+                Step6x2<TSimd, TVector>(ref x, row, row3, step, b, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+                Step6x2<TSimd, TVector>(ref x, row, row3, step, b + columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+                Step6x2<TSimd, TVector>(ref x, row, row3, step, b + 2 * columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+                Step6x2<TSimd, TVector>(ref x, row, row3, step, b + 3 * columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+            }
+
+            CacheLines.PrefetchSecond(ahead.B);
+            CacheLines.PrefetchSecond(ahead.A);
+            ahead.B += ahead.BStep;
+            ahead.A += ahead.AStep;
         }
 
-        for (; k > 0; k--, a += 6, b += columns)
-            Step6x2<TSimd, TVector>(a, b, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+        for (; k > 0; k--, b += columns)
+            Step6x2<TSimd, TVector>(ref x, row, row3, step, b, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
 
         if (accumulate)
         {
@@ -209,22 +196,23 @@ public static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step6x2<TSimd, TVector>(float* a, float* b, ref TVector c00, ref TVector c01, ref TVector c10, ref TVector c11, ref TVector c20, ref TVector c21,
+    private static void Step6x2<TSimd, TVector>(ref float* a, nint row, nint row3, nint step, float* b, ref TVector c00, ref TVector c01, ref TVector c10, ref TVector c11, ref TVector c20, ref TVector c21,
         ref TVector c30, ref TVector c31, ref TVector c40, ref TVector c41, ref TVector c50, ref TVector c51) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         TVector b0 = TSimd.Load(b), b1 = TSimd.Load(b + TSimd.Count);
-        TVector a0 = TSimd.Broadcast(a[0]);
+        TVector a0 = TSimd.Broadcast(*a);
         c00 = TSimd.MultiplyAdd(a0, b0, c00); c01 = TSimd.MultiplyAdd(a0, b1, c01);
-        TVector a1 = TSimd.Broadcast(a[1]);
+        TVector a1 = TSimd.Broadcast(a[row]);
         c10 = TSimd.MultiplyAdd(a1, b0, c10); c11 = TSimd.MultiplyAdd(a1, b1, c11);
-        TVector a2 = TSimd.Broadcast(a[2]);
+        TVector a2 = TSimd.Broadcast(a[2 * row]);
         c20 = TSimd.MultiplyAdd(a2, b0, c20); c21 = TSimd.MultiplyAdd(a2, b1, c21);
-        TVector a3 = TSimd.Broadcast(a[3]);
+        TVector a3 = TSimd.Broadcast(a[row3]);
         c30 = TSimd.MultiplyAdd(a3, b0, c30); c31 = TSimd.MultiplyAdd(a3, b1, c31);
-        TVector a4 = TSimd.Broadcast(a[4]);
+        TVector a4 = TSimd.Broadcast(a[4 * row]);
         c40 = TSimd.MultiplyAdd(a4, b0, c40); c41 = TSimd.MultiplyAdd(a4, b1, c41);
-        TVector a5 = TSimd.Broadcast(a[5]);
+        TVector a5 = TSimd.Broadcast(a[2 * row + row3]);
         c50 = TSimd.MultiplyAdd(a5, b0, c50); c51 = TSimd.MultiplyAdd(a5, b1, c51);
+        a += step;
     }
 
     /// <summary>The same with a tile of 4 rows and 3 vectors at any vector width: seven loads for twelve multiply-adds.</summary>

@@ -43,7 +43,7 @@ public sealed unsafe class MicroKernelTests
         fixed (float* ap = a, bp = b, wholePointer = whole, partPointer = part)
         {
             MicroKernel.Run<TSimd, TVector>(K, ap, bp, wholePointer, stride, accumulate: true);
-            MicroKernel.Run<TSimd, TVector>(K, ap, bp, partPointer, stride, accumulate: true, columns, new Ahead((byte*)ap, 1000, (byte*)bp, 77));
+            MicroKernel.Run<TSimd, TVector>(K, APanel.Packed(ap, rows), bp, partPointer, stride, accumulate: true, columns, new Ahead((byte*)ap, 1000, (byte*)bp, 77));
         }
 
         for (int r = 0; r < rows; r++) Assert.Equal(whole.AsSpan(r * stride, columns), part.AsSpan(r * stride, columns));
