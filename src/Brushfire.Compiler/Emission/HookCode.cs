@@ -64,6 +64,7 @@ internal static class HookCode
             code.Line("private readonly void** _pointers = pointers;");
             code.Line("private readonly RowNest _rows = rows;");
             code.Line("private readonly nint _batchRows = batchRows;");
+            code.Line("private readonly bool _exceedsCaches = rows.ExceedsCaches;");
             code.Line();
             code.Block("public void Prefetch(int batch, nint row, int column, int rows, int columns)", () =>
             {
@@ -71,7 +72,7 @@ internal static class HookCode
                 code.Block("for (RowCursor cursor = _rows.At(batch * _batchRows + row, rows, at); cursor.Rows > 0; cursor.Next(cursor.Run))", () =>
                 {
                     for (int i = 0; i < nest.Accesses.Length; i++)
-                        if (!IsSteady(nest, i) && !names.HasStep(i)) code.Line($"CacheLines.Prefetch((float*)_pointers[{nest.Accesses[i].Pointer}] + at[{i}] + column, _rows.RowStride({i}), cursor.Run, columns);");
+                        if (!IsSteady(nest, i) && !names.HasStep(i)) code.Line($"{(IsPast(nest, names, i) ? "if (!_exceedsCaches) " : "")}CacheLines.Prefetch((float*)_pointers[{nest.Accesses[i].Pointer}] + at[{i}] + column, _rows.RowStride({i}), cursor.Run, columns);");
                 });
             });
             code.Line();
@@ -114,12 +115,20 @@ internal static class HookCode
             if (!IsSteady(nest, i)) code.Line($"nint {names.Pointer(i)}Row = _rows.RowStride({i});");
         }
 
+        foreach (int access in nest.Stores.Select(store => store.Access).Where(access => IsPast(nest, names, access)))
+            code.Line($"bool {names.Pointer(access)}Past = _exceedsCaches && CacheLines.AreAligned<TSimd, TVector>({names.Pointer(access)} + column, {names.Pointer(access)}Row);");
         foreach (Expr value in values.Where(Steady)) code.Line($"TVector {names.Name(value)} = {names.VectorOrBroadcast(value, "column")};");
         code.Block("for (; rows > 0; rows--)", () =>
         {
             foreach (Expr value in values.Where(value => !Steady(value)))
                 code.Line($"TVector {names.Name(value)} = {(value is Handed handed ? $"TSimd.Load(tile{(handed.Half == 0 ? "" : " + tileStride / 2")})" : names.VectorOrBroadcast(value, "column"))};");
-            foreach (Store store in nest.Stores) code.Line(names.StoreAt(store.Access, "column", names.Name(store.Value)));
+            foreach (Store store in nest.Stores)
+            {
+                bool past = IsPast(nest, names, store.Access);
+                if (past) code.Line($"if ({names.Pointer(store.Access)}Past) TSimd.StoreNonTemporal({names.Pointer(store.Access)} + column, 0, {names.Name(store.Value)});");
+                code.Line($"{(past ? "else " : "")}{names.StoreAt(store.Access, "column", names.Name(store.Value))}");
+            }
+
             code.Line("tile += tileStride;");
             for (int i = 0; i < nest.Accesses.Length; i++)
                 if (!IsSteady(nest, i)) code.Line($"{names.Pointer(i)} += {names.Pointer(i)}Row;");
@@ -129,6 +138,9 @@ internal static class HookCode
     // Whether an operand stays where it is from a row to the next. Outputs never do, whatever the number of rows.
     private static bool IsSteady(LoopNest nest, int access) =>
         nest.Sizes.Length > 1 ? nest.Accesses[access].Index[^2] == 0 : nest.Stores.All(store => store.Access != access);
+
+    // Whether an access is an output that is written past the caches where it is large.
+    private static bool IsPast(LoopNest nest, ValueCode names, int access) => names.IsStream(access) && nest.Stores.Any(store => store.Access == access);
 
     private static string Field(string name) => $"_{name}";
 

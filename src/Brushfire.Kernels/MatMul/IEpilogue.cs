@@ -24,16 +24,18 @@ public unsafe interface IEpilogue
 /// output = scale * sum + bias[column] + residual. Columns of the output are contiguous; the residual has the output's strides and may be
 /// the output itself. Null leaves bias or residual out.
 /// </summary>
-public readonly unsafe struct StoreEpilogue(float* output, nint batchStride, nint rowStride, float* bias = null, float* residual = null, float scale = 1) : IEpilogue
+/// <param name="exceedsCaches">Whether the output is written past the caches.</param>
+public readonly unsafe struct StoreEpilogue(float* output, nint batchStride, nint rowStride, float* bias = null, float* residual = null, float scale = 1, bool exceedsCaches = false) : IEpilogue
 {
     private readonly float* _output = output, _bias = bias, _residual = residual;
     private readonly nint _batchStride = batchStride, _rowStride = rowStride;
     private readonly float _scale = scale;
+    private readonly bool _exceedsCaches = exceedsCaches;
 
     public void Prefetch(int batch, nint row, int column, int rows, int columns)
     {
         nint offset = batch * _batchStride + row * _rowStride + column;
-        CacheLines.Prefetch(_output + offset, _rowStride, rows, columns);
+        if (!_exceedsCaches) CacheLines.Prefetch(_output + offset, _rowStride, rows, columns);
         if (_residual != null) CacheLines.Prefetch(_residual + offset, _rowStride, rows, columns);
     }
 
@@ -51,12 +53,14 @@ public readonly unsafe struct StoreEpilogue(float* output, nint batchStride, nin
         where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         TVector factor = TSimd.Broadcast(_scale);
+        bool past = _exceedsCaches && CacheLines.AreAligned<TSimd, TVector>(_output + offset, _rowStride);
         TVector addend = _bias != null ? TSimd.Load(_bias + column) : TSimd.Zero;
         for (int r = 0; r < rows; r++, tile += tileStride, offset += _rowStride)
         {
             TVector value = TSimd.MultiplyAdd(TSimd.Load(tile), factor, addend);
             if (_residual != null) value = TSimd.Add(value, TSimd.Load(_residual + offset));
-            TSimd.Store(_output + offset, value);
+            if (past) TSimd.StoreNonTemporal(_output + offset, 0, value);
+            else TSimd.Store(_output + offset, value);
         }
     }
 }

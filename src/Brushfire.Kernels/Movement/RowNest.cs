@@ -25,6 +25,9 @@ public readonly unsafe struct RowNest(nint* numbers, int operands)
 
     public nint Columns => _numbers[0];
 
+    /// <summary>Whether float32 numbers for all rows and columns are more than caches keep.</summary>
+    public bool ExceedsCaches => CacheLines.Exceeds(_numbers[2] * Columns * sizeof(float));
+
     /// <summary>Items that a launch is cut into: blocks of rows times blocks of columns.</summary>
     public int Items => Columns == 0 ? 0 : checked((int)(Blocks(_numbers[2], _numbers[3]) * Blocks(Columns, _numbers[1])));
 

@@ -16,10 +16,6 @@ namespace Brushfire.Kernels;
 public static unsafe class GroupNorm
 {
     private const int ElementsPerItem = 65_536, BlockPixels = 8, CenterPixels = 4, MaxChunkPixels = 256;
-
-    // An output this large does not stay in a cache for its reader: it is written past the caches, which spares reading its lines first.
-    private const nint NonTemporalBytes = 32 << 20;
-
     /// <summary>Input and output: [batch, pixels, channels], contiguous; they may be the same memory. Weight and bias: [channels], or null for 1 and 0.</summary>
     /// <param name="activation">What each normalized value goes through on its way to memory, or null.</param>
     public static void Run(
@@ -81,7 +77,7 @@ public static unsafe class GroupNorm
             Channels = channels,
             Scale = scale,
             Shift = shift,
-            NonTemporal = batch * pixels * channels * sizeof(float) >= NonTemporalBytes,
+            NonTemporal = CacheLines.Exceeds(batch * pixels * channels * sizeof(float)),
         };
         if (activation is { } op) Pointwise.Visit(op, ref application);
         else application.Visit<IdentityOperator>();
@@ -267,7 +263,7 @@ public static unsafe class GroupNorm
             int channels = All.Channels, whole = channels - channels % TSimd.Count;
             float* scale = All.Scale + item / All.Cut.Chunks * (nint)channels, shift = All.Shift + item / All.Cut.Chunks * (nint)channels;
             float* x = All.Input + start * channels, y = All.Output + start * channels;
-            bool stream = All.NonTemporal && whole == channels && (nint)y % (TSimd.Count * sizeof(float)) == 0;
+            bool stream = All.NonTemporal && whole == channels && CacheLines.AreAligned<TSimd, TVector>(y, channels);
             nint apart = count / SimdSeveral<TSimd, TVector>.Places * channels, together = apart * SimdSeveral<TSimd, TVector>.Places;
             for (nint i = 0; i < apart; i += channels)
             {

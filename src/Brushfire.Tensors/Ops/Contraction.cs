@@ -69,7 +69,7 @@ public sealed record Linear : Contraction
         using Tensor? bias = inputs.Length > 2 ? inputs[2].ContiguousOrSelf() : null;
         int k = input.Shape[^1], n = output.Shape[^1], m = checked((int)(output.Shape.Count / n));
         var rows = new MatrixPanels<NoPrologue>((float*)input.Pointer, 0, k, 1, default);
-        Gemm.Run(1, m, in rows, weight.Matrix, new StoreEpilogue((float*)output.Pointer, 0, n, bias is null ? null : (float*)bias.Pointer));
+        Gemm.Run(1, m, in rows, weight.Matrix, new StoreEpilogue((float*)output.Pointer, 0, n, bias is null ? null : (float*)bias.Pointer, exceedsCaches: CacheLines.Exceeds((nint)m * n * sizeof(float))));
     }
 }
 
@@ -116,7 +116,7 @@ public sealed record Conv2d(int Stride, Padding Padding) : Contraction
             Bottom = Padding.Bottom,
             Right = Padding.Right,
         };
-        Convolution.Run(in shape, (float*)input.Pointer, weight.Matrix, default(NoPrologue), new StoreEpilogue((float*)output.Pointer, 0, to[3], bias is null ? null : (float*)bias.Pointer));
+        Convolution.Run(in shape, (float*)input.Pointer, weight.Matrix, default(NoPrologue), new StoreEpilogue((float*)output.Pointer, 0, to[3], bias is null ? null : (float*)bias.Pointer, exceedsCaches: CacheLines.Exceeds((nint)to.Count * sizeof(float))));
     }
 
     private int Size(int padded, int kernel) => padded < kernel ? 0 : (padded - kernel) / Stride + 1;

@@ -49,7 +49,7 @@ public sealed unsafe class GemmTests
 
     [Fact]
     public void Random_products_agree_with_a_double_loop() =>
-        Gen.Select(Gen.Int[0, 40], Gen.Int[0, 120], Gen.Int[0, 70], Gen.Int[1, 3], Gen.Int[0, 511]).Sample((m, n, k, batch, options) =>
+        Gen.Select(Gen.Int[0, 40], Gen.Int[0, 120], Gen.Int[0, 70], Gen.Int[1, 3], Gen.Int[0, 1023]).Sample((m, n, k, batch, options) =>
             Check(new Case(m, n, k)
             {
                 Batch = batch,
@@ -62,7 +62,14 @@ public sealed unsafe class GemmTests
                 Residual = (options & 64) != 0,
                 Scale = (options & 128) != 0 ? 0.37f : 1,
                 Element = (options & 256) != 0 ? ElementKind.BFloat16 : ElementKind.Float32,
+                ExceedsCaches = (options & 512) != 0,
             }), iter: 150, threads: 1);
+
+    [Theory]
+    [InlineData(37, 96, 20, 0)]
+    [InlineData(37, 90, 20, 6)]
+    [InlineData(37, 91, 20, 0)]
+    public void An_output_past_the_caches_agrees_with_a_double_loop(int m, int n, int k, int gap) => Check(new Case(m, n, k) { ExceedsCaches = true, Bias = true, Residual = true, Gap = gap });
 
     [Theory]
     [InlineData(ElementKind.Float32)]
@@ -165,7 +172,7 @@ public sealed unsafe class GemmTests
         using var a = new Guarded(test.SizeA, 1, 3);
         using var b = new Guarded(test.SizeB, 2, 1);
         using var bias = new Guarded(test.N, 3, 5);
-        using var output = new Guarded(test.SizeOutput, 4, 7);
+        using var output = new Guarded(test.SizeOutput, 4, test.ExceedsCaches ? 0 : 7);
         using var residual = new Guarded(test.SizeOutput, 5, 1);
         using var panels = new Guarded((int)PackedMatrix.Bytes(test.K, test.N, test.Element) / sizeof(float) * test.BatchB, 6);
         float[] before = output.Span.ToArray();
@@ -173,7 +180,7 @@ public sealed unsafe class GemmTests
         PackedMatrix packed = PackedMatrix.Pack(panels.Pointer, new MatrixSource(b.Pointer, test.N, test.ColumnStrideB, test.K, test.RowStrideB, 1, 0, test.BatchB, test.BatchStrideB), test.Element);
         panels.AssertFences();
         var source = new MatrixPanels<NoPrologue>(a.Pointer, test.BatchStrideA, test.RowStrideA, test.ColumnStrideA, default);
-        var epilogue = new StoreEpilogue(output.Pointer, test.M * test.RowStride, test.RowStride, test.Bias ? bias.Pointer : null, test.Residual ? residual.Pointer : null, test.Scale);
+        var epilogue = new StoreEpilogue(output.Pointer, test.M * test.RowStride, test.RowStride, test.Bias ? bias.Pointer : null, test.Residual ? residual.Pointer : null, test.Scale, test.ExceedsCaches);
         if (test.Interpreted) Gemm.Run<MatrixPanels<NoPrologue>, StoreEpilogue, PairOperands<InterpretedKernels>>(test.Batch, test.M, source, packed, epilogue);
         else Gemm.Run(test.Batch, test.M, source, packed, epilogue);
         output.AssertFences();
@@ -212,6 +219,7 @@ public sealed unsafe class GemmTests
     private sealed record Case(int M, int N, int K)
     {
         public int Batch { get; init; } = 1;
+        public bool ExceedsCaches { get; init; }
         public bool TransposeA { get; init; }
         public bool TransposeB { get; init; }
         public int Gap { get; init; }
