@@ -9,14 +9,17 @@ internal readonly unsafe struct Ahead(byte* b, int bBytes, byte* a = null, int a
     public bool IsEmpty => bBytes == 0;
 
     /// <summary>The steps of a loop from one line of B to the next: asked for more often, a line takes a turn of the cache each time.</summary>
-    public int StepsBetween(int steps) => (int)Math.Clamp((long)CacheLines.Bytes * steps / Math.Max(1, bBytes), 1, Math.Max(1, steps));
+    public int StepsBetween(int steps) => Math.Max(1, CacheLines.Bytes * steps / bBytes);
 
     /// <summary>The lines to ask for in a loop of so many steps, after each so many; those of A stand still where there is none.</summary>
-    public AheadLines Over(int steps, int every)
+    public AheadLines Over(int steps, int every) => new()
     {
-        int times = Blocks.Count(steps, every);
-        return new AheadLines { B = b, BStep = Blocks.Count(bBytes, times), A = a == null ? b : a, AStep = a == null ? 0 : Blocks.Count(aBytes, times), Every = every };
-    }
+        B = b,
+        A = a == null ? b : a,
+        BStep = every > 1 ? CacheLines.Bytes : Blocks.Count(bBytes, steps),
+        AStep = a == null ? 0 : Blocks.Count(aBytes * every, steps),
+        Every = every,
+    };
 }
 
 /// <summary>The next line of each stretch, how far they are from time to time, and how many steps of the loop lie between.</summary>

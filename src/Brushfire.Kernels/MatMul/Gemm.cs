@@ -67,7 +67,7 @@ public static unsafe class Gemm
             {
                 int k = block * Blocks.KC, count = Math.Min(Blocks.KC, B.K - k);
                 // Rows that fill a tile are taken as they lie where that is possible; the last ones may need zeros behind them.
-                APanel lying = TOperands.TakesRows ? Panels.Rows(batch, row, k) : default;
+                APanel lying = TOperands.TakesRows<TSimd, TVector>() ? Panels.Rows(batch, row, k) : default;
                 int taken = lying.Start == null ? 0 : rows / mr * mr;
                 if (taken < rows) TOperands.PackA<TPanels, TSimd, TVector>(Panels, batch, row + taken, rows - taken, k, count, a, stage);
                 var nextBlock = new NextBlock(this, item, block, panels * rowTiles);

@@ -22,7 +22,7 @@ internal unsafe interface IOperands
     static abstract int Together { get; }
 
     /// <summary>Whether the micro-kernel takes rows of A as they lie in memory.</summary>
-    static abstract bool TakesRows { get; }
+    static abstract bool TakesRows<TSimd, TVector>() where TSimd : struct, ISimd<TVector> where TVector : struct;
 
     /// <summary>Floats of scratch that <see cref="PackA"/> and <see cref="PrepareB"/> share.</summary>
     static abstract int StageFloats(int mr, int nr, int kc);
@@ -50,7 +50,7 @@ internal readonly unsafe struct Float32Operands : IOperands
 {
     public static ElementKind ElementB => ElementKind.Float32;
     public static int Together => 1;
-    public static bool TakesRows => true;
+    public static bool TakesRows<TSimd, TVector>() where TSimd : struct, ISimd<TVector> where TVector : struct => MicroKernel.TakesRows<TSimd, TVector>();
     public static int StageFloats(int mr, int nr, int kc) => 0;
 
     public static void PackA<TPanels, TSimd, TVector>(in TPanels panels, int batch, nint row, int rows, int k, int count, byte* a, float* stage)
@@ -74,7 +74,7 @@ internal readonly unsafe struct WidenedOperands : IOperands
 {
     public static ElementKind ElementB => ElementKind.BFloat16;
     public static int Together => 1;
-    public static bool TakesRows => false;
+    public static bool TakesRows<TSimd, TVector>() where TSimd : struct, ISimd<TVector> where TVector : struct => false;
     public static int StageFloats(int mr, int nr, int kc) => nr * kc;
 
     public static void PackA<TPanels, TSimd, TVector>(in TPanels panels, int batch, nint row, int rows, int k, int count, byte* a, float* stage)
@@ -116,7 +116,7 @@ internal readonly unsafe struct PairOperands<TKernels> : IOperands where TKernel
 {
     public static ElementKind ElementB => ElementKind.BFloat16;
     public static int Together => 2;
-    public static bool TakesRows => false;
+    public static bool TakesRows<TSimd, TVector>() where TSimd : struct, ISimd<TVector> where TVector : struct => false;
     public static int StageFloats(int mr, int nr, int kc) => mr * kc;
 
     public static void PackA<TPanels, TSimd, TVector>(in TPanels panels, int batch, nint row, int rows, int k, int count, byte* a, float* stage)

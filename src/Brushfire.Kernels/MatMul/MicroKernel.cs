@@ -21,21 +21,24 @@ public static unsafe class MicroKernel
         Run<TSimd, TVector>(k, APanel.Packed(a, Tiling.Rows<TSimd, TVector>()), b, tile, tileStride, accumulate, Tiling.Columns<TSimd, TVector>(), default);
 
     /// <summary>
-    /// The same of rows of A that lie anywhere, for the tile's first <paramref name="columns"/>, the others are written or not; asks for memory on the way.
+    /// The same of rows of A that may lie as <see cref="TakesRows{TSimd, TVector}"/> says, for the tile's first <paramref name="columns"/>, the others are written or not; asks for memory on the way.
     /// </summary>
     internal static void Run<TSimd, TVector>(int k, APanel a, float* b, float* tile, nint tileStride, bool accumulate, int columns, in Ahead ahead)
         where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         int steps = Math.Max(1, TSimd.Count == 16 ? k : k / 4);
-        AheadLines lines = ahead.IsEmpty ? AheadLines.None(a.Start) : ahead.Over(steps, ahead.StepsBetween(steps));
+        AheadLines lines = ahead.IsEmpty ? AheadLines.None(a.Start) : ahead.Over(steps, TSimd.Count == 16 ? ahead.StepsBetween(steps) : 1);
         if (TSimd.Count == 16)
         {
             if (columns > 32) Run8<TSimd, TVector, ThreeVectors>(k, a, b, tile, tileStride, accumulate, lines);
             else if (columns > 16) Run8<TSimd, TVector, TwoVectors>(k, a, b, tile, tileStride, accumulate, lines);
             else Run8<TSimd, TVector, OneVector>(k, a, b, tile, tileStride, accumulate, lines);
         }
-        else Run6x2<TSimd, TVector>(k, a, b, tile, tileStride, accumulate, lines);
+        else Run6x2<TSimd, TVector>(k, (float*)a.Start, b, tile, tileStride, accumulate, lines);
     }
+
+    /// <summary>Whether rows of A may lie anywhere; else they have to be a packed panel.</summary>
+    internal static bool TakesRows<TSimd, TVector>() where TSimd : struct, ISimd<TVector> where TVector : struct => TSimd.Count == 16;
 
     // Vectors of a row of the tile that are computed: an edge needs fewer. Rows of B are three vectors always.
     private interface IWidth
@@ -144,11 +147,9 @@ public static unsafe class MicroKernel
         StoreRow<TSimd, TVector, TWidth>(tile + 7 * tileStride, c70, c71, c72);
     }
 
-    private static void Run6x2<TSimd, TVector>(int k, APanel a, float* b, float* tile, nint tileStride, bool accumulate, AheadLines ahead)
+    private static void Run6x2<TSimd, TVector>(int k, float* a, float* b, float* tile, nint tileStride, bool accumulate, AheadLines ahead)
         where TSimd : struct, ISimd<TVector> where TVector : struct
     {
-        float* x = (float*)a.Start;
-        nint row = a.Row, row3 = 3 * row, step = a.Step;
         TVector c00 = TSimd.Zero, c01 = TSimd.Zero;
         TVector c10 = TSimd.Zero, c11 = TSimd.Zero;
         TVector c20 = TSimd.Zero, c21 = TSimd.Zero;
@@ -156,26 +157,20 @@ public static unsafe class MicroKernel
         TVector c40 = TSimd.Zero, c41 = TSimd.Zero;
         TVector c50 = TSimd.Zero, c51 = TSimd.Zero;
         int columns = 2 * TSimd.Count;
-        while (k >= 4)
+        for (; k >= 4; k -= 4, a += 24, b += 4 * columns)
         {
-            int fours = Math.Min(k / 4, ahead.Every);
-            k -= 4 * fours;
-            for (; fours > 0; fours--, b += 4 * columns)
-            {
-                Step6x2<TSimd, TVector>(ref x, row, row3, step, b, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
-                Step6x2<TSimd, TVector>(ref x, row, row3, step, b + columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
-                Step6x2<TSimd, TVector>(ref x, row, row3, step, b + 2 * columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
-                Step6x2<TSimd, TVector>(ref x, row, row3, step, b + 3 * columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
-            }
-
+            Step6x2<TSimd, TVector>(a, b, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+            Step6x2<TSimd, TVector>(a + 6, b + columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+            Step6x2<TSimd, TVector>(a + 12, b + 2 * columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+            Step6x2<TSimd, TVector>(a + 18, b + 3 * columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
             CacheLines.PrefetchSecond(ahead.B);
             CacheLines.PrefetchSecond(ahead.A);
             ahead.B += ahead.BStep;
             ahead.A += ahead.AStep;
         }
 
-        for (; k > 0; k--, b += columns)
-            Step6x2<TSimd, TVector>(ref x, row, row3, step, b, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+        for (; k > 0; k--, a += 6, b += columns)
+            Step6x2<TSimd, TVector>(a, b, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
 
         if (accumulate)
         {
@@ -196,23 +191,22 @@ public static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step6x2<TSimd, TVector>(ref float* a, nint row, nint row3, nint step, float* b, ref TVector c00, ref TVector c01, ref TVector c10, ref TVector c11, ref TVector c20, ref TVector c21,
+    private static void Step6x2<TSimd, TVector>(float* a, float* b, ref TVector c00, ref TVector c01, ref TVector c10, ref TVector c11, ref TVector c20, ref TVector c21,
         ref TVector c30, ref TVector c31, ref TVector c40, ref TVector c41, ref TVector c50, ref TVector c51) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         TVector b0 = TSimd.Load(b), b1 = TSimd.Load(b + TSimd.Count);
-        TVector a0 = TSimd.Broadcast(*a);
+        TVector a0 = TSimd.Broadcast(a[0]);
         c00 = TSimd.MultiplyAdd(a0, b0, c00); c01 = TSimd.MultiplyAdd(a0, b1, c01);
-        TVector a1 = TSimd.Broadcast(a[row]);
+        TVector a1 = TSimd.Broadcast(a[1]);
         c10 = TSimd.MultiplyAdd(a1, b0, c10); c11 = TSimd.MultiplyAdd(a1, b1, c11);
-        TVector a2 = TSimd.Broadcast(a[2 * row]);
+        TVector a2 = TSimd.Broadcast(a[2]);
         c20 = TSimd.MultiplyAdd(a2, b0, c20); c21 = TSimd.MultiplyAdd(a2, b1, c21);
-        TVector a3 = TSimd.Broadcast(a[row3]);
+        TVector a3 = TSimd.Broadcast(a[3]);
         c30 = TSimd.MultiplyAdd(a3, b0, c30); c31 = TSimd.MultiplyAdd(a3, b1, c31);
-        TVector a4 = TSimd.Broadcast(a[4 * row]);
+        TVector a4 = TSimd.Broadcast(a[4]);
         c40 = TSimd.MultiplyAdd(a4, b0, c40); c41 = TSimd.MultiplyAdd(a4, b1, c41);
-        TVector a5 = TSimd.Broadcast(a[2 * row + row3]);
+        TVector a5 = TSimd.Broadcast(a[5]);
         c50 = TSimd.MultiplyAdd(a5, b0, c50); c51 = TSimd.MultiplyAdd(a5, b1, c51);
-        a += step;
     }
 
     /// <summary>The same with a tile of 4 rows and 3 vectors at any vector width: seven loads for twelve multiply-adds.</summary>
