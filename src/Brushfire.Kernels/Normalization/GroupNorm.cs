@@ -153,7 +153,7 @@ public static unsafe class GroupNorm
             SpreadCenters(sums, first, centers);
 
             new Span<float>(sums, 2 * Channels).Clear();
-            nint apart = count / SimdSeveral<TSimd, TVector>.Places, together = apart * SimdSeveral<TSimd, TVector>.Places;
+            nint apart = TSimd.Count == 16 ? count / SimdSeveral<TSimd, TVector>.Places : 0, together = apart * SimdSeveral<TSimd, TVector>.Places; // narrower sums stay in registers
             for (nint pixel = 0; pixel < apart; pixel++) AddTogether<TSimd, TVector>(input + pixel * Channels, apart * Channels, whole, centers, sums, squares);
             AddDistances<TSimd, TVector>(input + together * Channels, count - together, 0, whole, centers, sums, squares);
             AddDistances<SimdScalar, float>(input, count, whole, Channels, centers, sums, squares);
