@@ -143,7 +143,8 @@ internal sealed class LoopKernel
     /// <param name="Name">Likewise.</param>
     /// <param name="Argument">What the row hands over.</param>
     /// <param name="OfPlace">The same of place k alone.</param>
-    private sealed record Operand(string Type, string Name, string Argument, string OfPlace)
+    /// <param name="IsNumber">Whether it is a number of the row, which the pass repeats in all lanes under the argument's name.</param>
+    private sealed record Operand(string Type, string Name, string Argument, string OfPlace, bool IsNumber = false)
     {
         public string Parameter => $"{Type} {Name}";
     }
@@ -181,7 +182,7 @@ internal sealed class LoopKernel
         {
             Number(number);
             string name = _values.Name(number);
-            yield return _values.Varies(number) ? new Operand("float*", $"{name}Row", name, $"{name} + k") : new Operand("float", $"{name}Row", name, name);
+            yield return _values.Varies(number) ? new Operand("float*", $"{name}Row", name, $"{name} + k", IsNumber: true) : new Operand("float", $"{name}Row", name, name, IsNumber: true);
         }
 
         foreach (Fold fold in pass.Folds) yield return new Operand("double*", _values.Total(fold), _values.Total(fold), $"{_values.Total(fold)} + k");
@@ -215,7 +216,7 @@ internal sealed class LoopKernel
         _code.Line("[MethodImpl(MethodImplOptions.AggressiveInlining)]");
         _code.Block($"private static void {name}<TSimd, TVector>(nint start, nint end, {parameters}) {KernelFile.Constraints}", () =>
         {
-            foreach (Operand operand in operands.Where(operand => operand.Name == $"{operand.Argument}Row"))
+            foreach (Operand operand in operands.Where(operand => operand.IsNumber))
                 _code.Line($"TVector {operand.Argument} = TSimd.Broadcast({operand.Name});");
             if (pass.Folds.Count == 0)
             {
