@@ -1,6 +1,8 @@
 // What a micro-kernel asks for on its way, evenly spread over its loop: all lines at once would wait for each other, and the
 // products for them.
 
+using System.Runtime.CompilerServices;
+
 namespace Brushfire.Kernels;
 
 /// <summary>Memory that comes into the second-level cache: what the next tiles read of B, and, where <paramref name="a"/> is not null, what will be read of A. Hints only.</summary>
@@ -28,6 +30,16 @@ internal unsafe struct AheadLines
     public byte* B, A;
     public nint BStep, AStep;
     public int Every;
+
+    /// <summary>Asks for a line of both stretches and goes on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Ask()
+    {
+        CacheLines.PrefetchSecond(B);
+        CacheLines.PrefetchSecond(A);
+        B += BStep;
+        A += AStep;
+    }
 
     /// <summary>A line that is there anyway.</summary>
     public static AheadLines None(void* line) => new() { B = (byte*)line, A = (byte*)line, Every = int.MaxValue };

@@ -119,10 +119,7 @@ public static unsafe class MicroKernel
                 b += 3 * TSimd.Count;
             }
 
-            CacheLines.PrefetchSecond(ahead.B);
-            CacheLines.PrefetchSecond(ahead.A);
-            ahead.B += ahead.BStep;
-            ahead.A += ahead.AStep;
+            ahead.Ask();
         }
 
         if (accumulate)
@@ -163,10 +160,7 @@ public static unsafe class MicroKernel
             Step6x2<TSimd, TVector>(a + 6, b + columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
             Step6x2<TSimd, TVector>(a + 12, b + 2 * columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
             Step6x2<TSimd, TVector>(a + 18, b + 3 * columns, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
-            CacheLines.PrefetchSecond(ahead.B);
-            CacheLines.PrefetchSecond(ahead.A);
-            ahead.B += ahead.BStep;
-            ahead.A += ahead.AStep;
+            ahead.Ask();
         }
 
         for (; k > 0; k--, a += 6, b += columns)
