@@ -15,7 +15,8 @@ namespace Brushfire.Kernels;
 
 public static unsafe class GroupNorm
 {
-    private const int ElementsPerItem = 65_536, BlockPixels = 8, CenterPixels = 4, MaxChunkPixels = 256;
+    private const int ElementsPerItem = 65_536, BlockPixels = 8, CenterPixels = 4, MaxChunkPixels = 256, PixelsAhead = 8;
+
     /// <summary>Input and output: [batch, pixels, channels], contiguous; they may be the same memory. Weight and bias: [channels], or null for 1 and 0.</summary>
     /// <param name="activation">What each normalized value goes through on its way to memory, or null.</param>
     public static void Run(
@@ -153,9 +154,17 @@ public static unsafe class GroupNorm
             SpreadCenters(sums, first, centers);
 
             new Span<float>(sums, 2 * Channels).Clear();
-            nint apart = TSimd.Count == 16 ? count / SimdSeveral<TSimd, TVector>.Places : 0, together = apart * SimdSeveral<TSimd, TVector>.Places; // narrower sums stay in registers
+            int several = Channels - Channels % SimdSeveral<TSimd, TVector>.Count;
+
+            // With narrower vectors, sums stay in registers instead.
+            nint apart = TSimd.Count == 16 ? count / SimdSeveral<TSimd, TVector>.Places : 0, together = apart * SimdSeveral<TSimd, TVector>.Places;
             for (nint pixel = 0; pixel < apart; pixel++) AddTogether<TSimd, TVector>(input + pixel * Channels, apart * Channels, whole, centers, sums, squares);
-            AddDistances<TSimd, TVector>(input + together * Channels, count - together, 0, whole, centers, sums, squares);
+            if (together < count)
+            {
+                AddDistances<SimdSeveral<TSimd, TVector>, Several<TVector>>(input + together * Channels, count - together, 0, several, centers, sums, squares);
+                AddDistances<TSimd, TVector>(input + together * Channels, count - together, several, whole, centers, sums, squares);
+            }
+
             AddDistances<SimdScalar, float>(input, count, whole, Channels, centers, sums, squares);
             MergeChannels(count, centers, sums, squares, Partials + (nint)item * Groups);
         }
@@ -198,11 +207,13 @@ public static unsafe class GroupNorm
         private readonly void AddDistances<TSimd, TVector>(float* input, nint pixels, int start, int end, float* centers, float* sums, float* squares)
             where TSimd : struct, ISimd<TVector> where TVector : struct
         {
+            nint ahead = PixelsAhead * (nint)Channels;
             for (int c = start; c < end; c += TSimd.Count)
             {
                 TVector center = TSimd.Load(centers + c), sum = TSimd.Load(sums + c), square = TSimd.Load(squares + c);
                 for (float* x = input + c, stop = x + pixels * Channels; x != stop; x += Channels)
                 {
+                    TSimd.Prefetch(x + ahead);
                     TVector d = TSimd.Subtract(TSimd.Load(x), center);
                     sum = TSimd.Add(sum, d);
                     square = TSimd.MultiplyAdd(d, d, square);
