@@ -23,6 +23,7 @@ public unsafe interface ISimd<TVector> where TVector : struct
     /// <summary>Asks for the memory of a vector. A hint: nothing is read, so the address may lie beyond what is there.</summary>
     static abstract void Prefetch(float* source);
 
+    /// <summary>The same of each vector at its own place.</summary>
     static abstract void Prefetch(float* source, nint apart);
 
     static abstract void Store(float* destination, TVector value);
@@ -30,7 +31,7 @@ public unsafe interface ISimd<TVector> where TVector : struct
     /// <summary>Each vector to its own place, <paramref name="apart"/> elements from that of the one before.</summary>
     static abstract void Store(float* destination, nint apart, TVector value);
 
-    /// <summary>Writes past the caches where the processor can, for results larger than these; the address is a multiple of the vector's size.</summary>
+    /// <summary>Writes past the caches where the processor can, for results larger than these; each vector to its own place, which is a multiple of a vector's size.</summary>
     static abstract void StoreNonTemporal(float* destination, nint apart, TVector value);
 
     /// <summary>The first <paramref name="count"/> lanes from memory, the others zero; reads nothing beyond them. 0 ≤ count ≤ Count.</summary>

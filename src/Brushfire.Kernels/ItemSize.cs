@@ -7,6 +7,6 @@ public static class ItemSize
 {
     private const int Smallest = 16 << 10, Largest = 64 << 10, Items = 32, Unit = 64;
 
-    /// <summary>Elements of an item of a loop over so many: whole vectors at each place that a loop is at.</summary>
+    /// <summary>Elements of an item of a loop over so many: with 512 bits, whole vectors at each place that a loop is at.</summary>
     public static int Of(long elements) => (int)Math.Clamp(elements / Items, Smallest, Largest) / Unit * Unit;
 }
