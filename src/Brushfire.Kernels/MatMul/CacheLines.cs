@@ -15,8 +15,8 @@ public static unsafe class CacheLines
 
     internal const int Bytes = 64;
 
-    // What is larger does not stay in a cache for its reader.
-    private const nint Kept = 32 << 20;
+    // What is larger seldom stays in a cache for its reader: the reader's weights and the rest of its inputs pass through it, too.
+    private const nint Kept = 4 << 20;
 
     /// <summary>Whether an output of so many bytes is better written past the caches: its lines need not be read first, and nothing else has to leave.</summary>
     public static bool Exceeds(nint bytes) => bytes >= Kept;

@@ -25,6 +25,7 @@ public static unsafe class LayerNorm
             Bias = bias,
             Epsilon = epsilon,
             RowsPerItem = Math.Max(1, ItemSize.Of(rows * columns) / columns),
+            ExceedsCaches = CacheLines.Exceeds(rows * columns * sizeof(float)),
         };
         WorkerPool.Run(checked((int)((rows + work.RowsPerItem - 1) / work.RowsPerItem)), ref work);
     }
@@ -43,6 +44,7 @@ public static unsafe class LayerNorm
         public int Columns, RowsPerItem;
         public float* Input, Output, Weight, Bias;
         public float Epsilon;
+        public bool ExceedsCaches;
 
         public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
@@ -65,25 +67,34 @@ public static unsafe class LayerNorm
             }
 
             int whole = Whole<TSimd, TVector>(Columns);
-            Apply<TSimd, TVector>(0, whole, input, output, apart, centers, scales, shifts);
+            if (ExceedsCaches && CacheLines.AreAligned<TSimd, TVector>(output, Columns)) Stream<TSimd, TVector>(whole, input, output, apart, centers, scales, shifts);
+            else Apply<TSimd, TVector>(0, whole, input, output, apart, centers, scales, shifts);
             if (whole == Columns) return;
             for (int k = 0; k < TSimd.Places; k++) Apply<SimdScalar, float>(whole, Columns, input + k * apart, output + k * apart, 0, centers + k, scales + k, shifts + k);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private readonly void Apply<TSimd, TVector>(int start, int end, float* input, float* output, nint apart, float* centers, float* scales, float* shifts)
             where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            float* weight = Weight, bias = Bias;
             TVector center = TSimd.Broadcast(centers), scale = TSimd.Broadcast(scales), shift = TSimd.Broadcast(shifts);
-            for (int i = start; i < end; i += TSimd.Count / TSimd.Places)
-            {
-                TSimd.Prefetch(input + i + Columns, apart); // while results are written, the next row comes
-                TVector y = TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(input + i, apart), center), scale, shift);
-                if (weight is not null) y = TSimd.Multiply(y, TSimd.Load(weight + i, 0));
-                if (bias is not null) y = TSimd.Add(y, TSimd.Load(bias + i, 0));
-                TSimd.Store(output + i, apart, y);
-            }
+            for (int i = start; i < end; i += TSimd.Count / TSimd.Places) TSimd.Store(output + i, apart, Value<TSimd, TVector>(i, input, apart, center, scale, shift));
+        }
+
+        private readonly void Stream<TSimd, TVector>(int end, float* input, float* output, nint apart, float* centers, float* scales, float* shifts)
+            where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            TVector center = TSimd.Broadcast(centers), scale = TSimd.Broadcast(scales), shift = TSimd.Broadcast(shifts);
+            for (int i = 0; i < end; i += TSimd.Count / TSimd.Places) TSimd.StoreNonTemporal(output + i, apart, Value<TSimd, TVector>(i, input, apart, center, scale, shift));
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private readonly TVector Value<TSimd, TVector>(int i, float* input, nint apart, TVector center, TVector scale, TVector shift)
+            where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            TSimd.Prefetch(input + i + Columns, apart); // while results are written, the next row comes
+            TVector y = TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(input + i, apart), center), scale, shift);
+            if (Weight is not null) y = TSimd.Multiply(y, TSimd.Load(Weight + i, 0));
+            return Bias is null ? y : TSimd.Add(y, TSimd.Load(Bias + i, 0));
         }
     }
 

@@ -92,7 +92,7 @@ public static unsafe class Pointwise
     }
 
     private static void RunNest<TFunction>(in StridedNest nest, ReadOnlySpan<nint> operands) where TFunction : struct, IFunction =>
-        nest.Run(operands, default(Row<TFunction>));
+        nest.Run(operands, new Row<TFunction> { ExceedsCaches = CacheLines.Exceeds(nest.Count * sizeof(float)) });
 
     private struct UnaryLaunch : IUnaryVisitor
     {
@@ -127,14 +127,17 @@ public static unsafe class Pointwise
             TOperator.Invoke<TSimd, TVector>(a, b);
     }
 
-    private readonly struct Row<TFunction> : IRow where TFunction : struct, IFunction
+    private struct Row<TFunction> : IRow where TFunction : struct, IFunction
     {
+        public bool ExceedsCaches;
+
         // Floats brought into L1 at a time; a multiple of every vector width.
         private const int Block = 512;
 
         [SkipLocalsInit]
-        public void Run<TSimd, TVector>(nint count, byte** operands, nint* byteStrides) where TSimd : struct, ISimd<TVector> where TVector : struct
+        public readonly void Run<TSimd, TVector>(nint count, byte** operands, nint* byteStrides) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
+            bool stream = ExceedsCaches && CacheLines.AreAligned<TSimd, TVector>((float*)operands[0], 0);
             float* buffer = stackalloc float[2 * Block];
             float** inputs = stackalloc float*[2];
             for (int i = 0; i < TFunction.Inputs; i++)
@@ -153,13 +156,13 @@ public static unsafe class Pointwise
                     else if (byteStrides[i + 1] != 0) Collect(inputs[i], source, byteStrides[i + 1], block);
                 }
 
-                Apply<TSimd, TVector>(block, inputs[0], inputs[1], (float*)operands[0] + start);
+                Apply<TSimd, TVector>(block, inputs[0], inputs[1], (float*)operands[0] + start, stream);
             }
         }
 
-        private static void Apply<TSimd, TVector>(nint count, float* a, float* b, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
+        private static void Apply<TSimd, TVector>(nint count, float* a, float* b, float* output, bool stream) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            nint i = ApplyWhole<SimdSeveral<TSimd, TVector>, Several<TVector>>(0, count, a, b, output);
+            nint i = stream ? Stream<TSimd, TVector>(count, a, b, output) : ApplyWhole<SimdSeveral<TSimd, TVector>, Several<TVector>>(0, count, a, b, output);
             i = ApplyWhole<TSimd, TVector>(i, count, a, b, output);
 
             int rest = (int)(count - i);
@@ -173,13 +176,28 @@ public static unsafe class Pointwise
         {
             for (; i <= count - TSimd.Count; i += TSimd.Count)
             {
-                TSimd.Prefetch(a + i + CacheLines.Ahead);
-                if (TFunction.Inputs > 1) TSimd.Prefetch(b + i + CacheLines.Ahead);
-                TVector second = TFunction.Inputs > 1 ? TSimd.Load(b + i) : TSimd.Zero;
-                TSimd.Store(output + i, TFunction.Invoke<TSimd, TVector>(TSimd.Load(a + i), second));
+                TSimd.Store(output + i, Value<TSimd, TVector>(a + i, b + i));
             }
 
             return i;
+        }
+
+        // The same past the caches, several vectors at a time.
+        private static nint Stream<TSimd, TVector>(nint count, float* a, float* b, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            nint i = 0;
+            for (; i <= count - SimdSeveral<TSimd, TVector>.Count; i += SimdSeveral<TSimd, TVector>.Count)
+                SimdSeveral<TSimd, TVector>.StoreNonTemporal(output + i, TSimd.Count, Value<SimdSeveral<TSimd, TVector>, Several<TVector>>(a + i, b + i));
+
+            return i;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static TVector Value<TSimd, TVector>(float* a, float* b) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            TSimd.Prefetch(a + CacheLines.Ahead);
+            if (TFunction.Inputs > 1) TSimd.Prefetch(b + CacheLines.Ahead);
+            return TFunction.Invoke<TSimd, TVector>(TSimd.Load(a), TFunction.Inputs > 1 ? TSimd.Load(b) : TSimd.Zero);
         }
 
         private static void Fill<TSimd, TVector>(float* destination, float value, nint count) where TSimd : struct, ISimd<TVector> where TVector : struct

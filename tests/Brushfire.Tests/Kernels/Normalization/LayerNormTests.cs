@@ -14,6 +14,8 @@ public sealed unsafe class LayerNormTests
     [InlineData(65, 320, 1, true, false)]
     [InlineData(9, 1280, -3, false, false)]
     [InlineData(2, 40001, 0.5, true, true)]
+    [InlineData(3301, 320, 0.5, true, true)] // larger than the caches
+    [InlineData(3301, 327, 0.5, true, false)]
     public void Rows_get_mean_zero_and_variance_one_before_weight_and_bias(int rows, int columns, double mean, bool weighted, bool biased)
     {
         float[] values = KernelRuns.Numbers(rows * columns, columns, (float)mean);

@@ -74,6 +74,9 @@ public sealed unsafe class PointwiseTests
     [InlineData(new[] { 2, 3, 2, 3, 2, 3, 2, 3 }, new[] { 648, 216, 108, 36, 18, 6, 3, 1 }, new[] { 0, 1, 3, 0, 6, 18, 54, 108 })] // rank 8
     [InlineData(new[] { 3, 20_000 }, new[] { 20_000, 1 }, new[] { 0, 1 })] // rows cut into chunks
     [InlineData(new[] { 20_000, 3 }, new[] { 3, 1 }, new[] { 1, 0 })]
+    [InlineData(new[] { 1100, 1000 }, new[] { 37, 1 }, new[] { 53, 1 })] // larger than the caches
+    [InlineData(new[] { 1100, 1001 }, new[] { 37, 1 }, new[] { 0, 1 })]
+    [InlineData(new[] { 1_100_001 }, new[] { 0 }, new[] { 0 })]
     [InlineData(new[] { 4, 0, 3 }, new[] { 0, 3, 1 }, new[] { 0, 3, 1 })] // nothing
     [InlineData(new int[0], new int[0], new int[0])] // rank 0
     public void A_binary_function_follows_any_strides(int[] sizes, int[] aStrides, int[] bStrides)
@@ -127,11 +130,9 @@ public sealed unsafe class PointwiseTests
     private static float[] Binary(BinaryOperator op, int[] sizes, float[] a, nint[] aStrides, float[] b, nint[] bStrides)
     {
         int count = sizes.Aggregate(1, (n, size) => n * size);
-        float[] output = new float[count + 1];
-        output[count] = 42;
-        fixed (float* first = a, second = b, destination = output) Pointwise.Run(op, sizes, first, aStrides, second, bStrides, destination);
-        Assert.Equal(42, output[count]);
-        return output[..count];
+        using var output = new Guarded(count, seed: 1);
+        fixed (float* first = a, second = b) Pointwise.Run(op, sizes, first, aStrides, second, bStrides, output.Pointer);
+        return output.Span.ToArray();
     }
 
     private static float Expected(BinaryOperator op, float a, float b) => op switch
