@@ -15,6 +15,9 @@ public enum BinaryOperator { Add, Subtract, Multiply, Divide, Min, Max, LessThan
 
 public static unsafe class Pointwise
 {
+    // From how many elements on a row is walked by itself.
+    private const nint LongRow = 1 << 14;
+
     /// <summary>y = op(x) over contiguous memory.</summary>
     public static void Run(UnaryOperator op, nint count, float* x, float* y)
     {
@@ -92,7 +95,16 @@ public static unsafe class Pointwise
     }
 
     private static void RunNest<TFunction>(in StridedNest nest, ReadOnlySpan<nint> operands) where TFunction : struct, IFunction =>
-        nest.Run(operands, new Row<TFunction> { ExceedsCaches = CacheLines.Exceeds(nest.Count * sizeof(float)) });
+        nest.Run(operands, new Row<TFunction>
+        {
+            ExceedsCaches = CacheLines.Exceeds(nest.Count * sizeof(float)),
+            FirstAhead = Ahead(in nest, 1),
+            SecondAhead = Ahead(in nest, 2),
+        });
+
+    // Elements from what a row reads to what it asks for: the same place of the next row, or a stretch ahead where rows are long.
+    private static nint Ahead(in StridedNest nest, int operand) =>
+        nest.Rank > 1 && nest.Size(nest.Rank - 1) < LongRow ? nest.Stride(operand, nest.Rank - 2) / sizeof(float) : CacheLines.AheadEach;
 
     private struct UnaryLaunch : IUnaryVisitor
     {
@@ -130,6 +142,7 @@ public static unsafe class Pointwise
     private struct Row<TFunction> : IRow where TFunction : struct, IFunction
     {
         public bool ExceedsCaches;
+        public nint FirstAhead, SecondAhead;
 
         // Floats brought into L1 at a time; a multiple of every vector width.
         private const int Block = 512;
@@ -146,9 +159,10 @@ public static unsafe class Pointwise
                 if (byteStrides[i + 1] == 0) Fill<TSimd, TVector>(inputs[i], *(float*)operands[i + 1], nint.Min(count, Block));
             }
 
-            for (nint start = 0; start < count; start += Block)
+            nint length = byteStrides[1] == sizeof(float) && (TFunction.Inputs < 2 || byteStrides[2] == sizeof(float)) ? count : Block;
+            for (nint start = 0; start < count; start += length)
             {
-                nint block = nint.Min(Block, count - start);
+                nint block = nint.Min(length, count - start);
                 for (int i = 0; i < TFunction.Inputs; i++)
                 {
                     byte* source = operands[i + 1] + start * byteStrides[i + 1];
@@ -160,9 +174,11 @@ public static unsafe class Pointwise
             }
         }
 
-        private static void Apply<TSimd, TVector>(nint count, float* a, float* b, float* output, bool stream) where TSimd : struct, ISimd<TVector> where TVector : struct
+        private readonly void Apply<TSimd, TVector>(nint count, float* a, float* b, float* output, bool stream) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            nint i = stream ? Stream<TSimd, TVector>(count, a, b, output) : ApplyWhole<SimdSeveral<TSimd, TVector>, Several<TVector>>(0, count, a, b, output);
+            nint apart = count / SimdSeveral<TSimd, TVector>.Count * TSimd.Count, i = apart * SimdSeveral<TSimd, TVector>.Places;
+            if (stream) Stream<SimdSeveral<TSimd, TVector>, Several<TVector>>(apart, a, b, output);
+            else Together<SimdSeveral<TSimd, TVector>, Several<TVector>>(apart, a, b, output);
             i = ApplyWhole<TSimd, TVector>(i, count, a, b, output);
 
             int rest = (int)(count - i);
@@ -172,32 +188,30 @@ public static unsafe class Pointwise
         }
 
         // Whole vectors from i on; gives where they end.
-        private static nint ApplyWhole<TSimd, TVector>(nint i, nint count, float* a, float* b, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
+        private readonly nint ApplyWhole<TSimd, TVector>(nint i, nint count, float* a, float* b, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            for (; i <= count - TSimd.Count; i += TSimd.Count)
-            {
-                TSimd.Store(output + i, Value<TSimd, TVector>(a + i, b + i));
-            }
-
+            for (; i <= count - TSimd.Count; i += TSimd.Count) TSimd.Store(output + i, Value<TSimd, TVector>(a + i, b + i, 0));
             return i;
         }
 
-        // The same past the caches, several vectors at a time.
-        private static nint Stream<TSimd, TVector>(nint count, float* a, float* b, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
+        // So many elements at each place.
+        private readonly void Together<TSimd, TVector>(nint apart, float* a, float* b, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            nint i = 0;
-            for (; i <= count - SimdSeveral<TSimd, TVector>.Count; i += SimdSeveral<TSimd, TVector>.Count)
-                SimdSeveral<TSimd, TVector>.StoreNonTemporal(output + i, TSimd.Count, Value<SimdSeveral<TSimd, TVector>, Several<TVector>>(a + i, b + i));
+            for (nint i = 0; i < apart; i += TSimd.Count / TSimd.Places) TSimd.Store(output + i, apart, Value<TSimd, TVector>(a + i, b + i, apart));
+        }
 
-            return i;
+        // The same past the caches.
+        private readonly void Stream<TSimd, TVector>(nint apart, float* a, float* b, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
+        {
+            for (nint i = 0; i < apart; i += TSimd.Count / TSimd.Places) TSimd.StoreNonTemporal(output + i, apart, Value<TSimd, TVector>(a + i, b + i, apart));
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static TVector Value<TSimd, TVector>(float* a, float* b) where TSimd : struct, ISimd<TVector> where TVector : struct
+        private readonly TVector Value<TSimd, TVector>(float* a, float* b, nint apart) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            TSimd.Prefetch(a + CacheLines.Ahead);
-            if (TFunction.Inputs > 1) TSimd.Prefetch(b + CacheLines.Ahead);
-            return TFunction.Invoke<TSimd, TVector>(TSimd.Load(a), TFunction.Inputs > 1 ? TSimd.Load(b) : TSimd.Zero);
+            TSimd.Prefetch(a + FirstAhead, apart);
+            if (TFunction.Inputs > 1) TSimd.Prefetch(b + SecondAhead, apart);
+            return TFunction.Invoke<TSimd, TVector>(TSimd.Load(a, apart), TFunction.Inputs > 1 ? TSimd.Load(b, apart) : TSimd.Zero);
         }
 
         private static void Fill<TSimd, TVector>(float* destination, float value, nint count) where TSimd : struct, ISimd<TVector> where TVector : struct
