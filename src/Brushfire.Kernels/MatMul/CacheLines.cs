@@ -7,10 +7,7 @@ namespace Brushfire.Kernels;
 
 public static unsafe class CacheLines
 {
-    /// <summary>Elements ahead of where a loop over memory is that it asks for.</summary>
-    public const int Ahead = 1024;
-
-    /// <summary>The same of a loop that is at several places at once.</summary>
+    /// <summary>Elements ahead of where a loop over memory is, at each of its places, that it asks for.</summary>
     public const int AheadEach = 512;
 
     internal const int Bytes = 64;
