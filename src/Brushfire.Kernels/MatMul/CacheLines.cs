@@ -22,6 +22,14 @@ public static unsafe class CacheLines
     public static bool AreAligned<TSimd, TVector>(float* destination, nint stride) where TSimd : struct, ISimd<TVector> where TVector : struct =>
         ((nint)destination | stride * sizeof(float)) % (TSimd.Count / TSimd.Places * sizeof(float)) == 0;
 
+    /// <summary>Writes a vector, or one to each place: past the caches where the output is said to exceed them and vectors are aligned.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Store<TSimd, TVector>(float* destination, nint apart, TVector value, bool past) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        if (past) TSimd.StoreNonTemporal(destination, apart, value);
+        else TSimd.Store(destination, apart, value);
+    }
+
     /// <summary>Brings the line of an address into the nearest cache.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Prefetch(float* address)

@@ -59,8 +59,7 @@ public readonly unsafe struct StoreEpilogue(float* output, nint batchStride, nin
         {
             TVector value = TSimd.MultiplyAdd(TSimd.Load(tile), factor, addend);
             if (_residual != null) value = TSimd.Add(value, TSimd.Load(_residual + offset));
-            if (past) TSimd.StoreNonTemporal(_output + offset, 0, value);
-            else TSimd.Store(_output + offset, value);
+            CacheLines.Store<TSimd, TVector>(_output + offset, 0, value, past);
         }
     }
 }

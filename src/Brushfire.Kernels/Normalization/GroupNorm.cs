@@ -9,8 +9,6 @@
 // nor an outlier costs digits of the variance. What is left is the rounding of scale and shift: an absolute error up to
 // 1.2e-7 |mean| / deviation, times the weight.
 
-using System.Runtime.CompilerServices;
-
 namespace Brushfire.Kernels;
 
 public static unsafe class GroupNorm
@@ -78,7 +76,7 @@ public static unsafe class GroupNorm
             Channels = channels,
             Scale = scale,
             Shift = shift,
-            NonTemporal = CacheLines.Exceeds(batch * pixels * channels * sizeof(float)),
+            ExceedsCaches = CacheLines.Exceeds(batch * pixels * channels * sizeof(float)),
         };
         if (activation is { } op) Pointwise.Visit(op, ref application);
         else application.Visit<IdentityOperator>();
@@ -253,7 +251,7 @@ public static unsafe class GroupNorm
         public float* Input, Output, Scale, Shift;
         public PixelCut Cut;
         public int Items, Channels;
-        public bool NonTemporal;
+        public bool ExceedsCaches;
 
         public readonly void Visit<TOperator>() where TOperator : struct, IUnaryOperator
         {
@@ -274,35 +272,24 @@ public static unsafe class GroupNorm
             int channels = All.Channels, whole = channels - channels % TSimd.Count;
             float* scale = All.Scale + item / All.Cut.Chunks * (nint)channels, shift = All.Shift + item / All.Cut.Chunks * (nint)channels;
             float* x = All.Input + start * channels, y = All.Output + start * channels;
-            bool stream = All.NonTemporal && whole == channels && CacheLines.AreAligned<TSimd, TVector>(y, channels);
+            bool past = All.ExceedsCaches && whole == channels && CacheLines.AreAligned<TSimd, TVector>(y, channels);
             nint apart = count / SimdSeveral<TSimd, TVector>.Places * channels, together = apart * SimdSeveral<TSimd, TVector>.Places;
-            for (nint i = 0; i < apart; i += channels)
-            {
-                if (stream) Stream<SimdSeveral<TSimd, TVector>, Several<TVector>>(x + i, y + i, apart, whole, scale, shift);
-                else Row<SimdSeveral<TSimd, TVector>, Several<TVector>>(x + i, y + i, apart, 0, whole, scale, shift);
-            }
-
-            for (nint i = together; i < count * channels; i += channels) Row<TSimd, TVector>(x + i, y + i, 0, 0, whole, scale, shift);
+            for (nint i = 0; i < apart; i += channels) Row<SimdSeveral<TSimd, TVector>, Several<TVector>>(x + i, y + i, apart, 0, whole, scale, shift, past);
+            for (nint i = together; i < count * channels; i += channels) Row<TSimd, TVector>(x + i, y + i, 0, 0, whole, scale, shift, past);
             if (whole == channels) return;
-            for (nint i = 0; i < count * channels; i += channels) Row<SimdScalar, float>(x + i, y + i, 0, whole, channels, scale, shift);
+            for (nint i = 0; i < count * channels; i += channels) Row<SimdScalar, float>(x + i, y + i, 0, whole, channels, scale, shift, past: false);
         }
 
         // A pixel, or one at each place.
-        private static void Row<TSimd, TVector>(float* x, float* y, nint apart, int start, int end, float* scale, float* shift) where TSimd : struct, ISimd<TVector> where TVector : struct
+        private static void Row<TSimd, TVector>(float* x, float* y, nint apart, int start, int end, float* scale, float* shift, bool past)
+            where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            for (int c = start; c < end; c += TSimd.Count / TSimd.Places) TSimd.Store(y + c, apart, Value<TSimd, TVector>(x + c, apart, scale + c, shift + c));
-        }
-
-        private static void Stream<TSimd, TVector>(float* x, float* y, nint apart, int end, float* scale, float* shift) where TSimd : struct, ISimd<TVector> where TVector : struct
-        {
-            for (int c = 0; c < end; c += TSimd.Count / TSimd.Places) TSimd.StoreNonTemporal(y + c, apart, Value<TSimd, TVector>(x + c, apart, scale + c, shift + c));
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static TVector Value<TSimd, TVector>(float* x, nint apart, float* scale, float* shift) where TSimd : struct, ISimd<TVector> where TVector : struct
-        {
-            TSimd.Prefetch(x + CacheLines.AheadEach, apart);
-            return TActivation.Invoke<TSimd, TVector>(TSimd.MultiplyAdd(TSimd.Load(x, apart), TSimd.Load(scale, 0), TSimd.Load(shift, 0)));
+            for (int c = start; c < end; c += TSimd.Count / TSimd.Places)
+            {
+                TSimd.Prefetch(x + c + CacheLines.AheadEach, apart);
+                TVector value = TSimd.MultiplyAdd(TSimd.Load(x + c, apart), TSimd.Load(scale + c, 0), TSimd.Load(shift + c, 0));
+                CacheLines.Store<TSimd, TVector>(y + c, apart, TActivation.Invoke<TSimd, TVector>(value), past);
+            }
         }
     }
 }

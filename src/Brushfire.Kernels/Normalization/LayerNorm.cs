@@ -67,34 +67,26 @@ public static unsafe class LayerNorm
             }
 
             int whole = Whole<TSimd, TVector>(Columns);
-            if (ExceedsCaches && CacheLines.AreAligned<TSimd, TVector>(output, Columns)) Stream<TSimd, TVector>(whole, input, output, apart, centers, scales, shifts);
-            else Apply<TSimd, TVector>(0, whole, input, output, apart, centers, scales, shifts);
+            bool past = ExceedsCaches && CacheLines.AreAligned<TSimd, TVector>(output, Columns);
+            Apply<TSimd, TVector>(0, whole, input, output, apart, centers, scales, shifts, past);
             if (whole == Columns) return;
-            for (int k = 0; k < TSimd.Places; k++) Apply<SimdScalar, float>(whole, Columns, input + k * apart, output + k * apart, 0, centers + k, scales + k, shifts + k);
-        }
-
-        private readonly void Apply<TSimd, TVector>(int start, int end, float* input, float* output, nint apart, float* centers, float* scales, float* shifts)
-            where TSimd : struct, ISimd<TVector> where TVector : struct
-        {
-            TVector center = TSimd.Broadcast(centers), scale = TSimd.Broadcast(scales), shift = TSimd.Broadcast(shifts);
-            for (int i = start; i < end; i += TSimd.Count / TSimd.Places) TSimd.Store(output + i, apart, Value<TSimd, TVector>(i, input, apart, center, scale, shift));
-        }
-
-        private readonly void Stream<TSimd, TVector>(int end, float* input, float* output, nint apart, float* centers, float* scales, float* shifts)
-            where TSimd : struct, ISimd<TVector> where TVector : struct
-        {
-            TVector center = TSimd.Broadcast(centers), scale = TSimd.Broadcast(scales), shift = TSimd.Broadcast(shifts);
-            for (int i = 0; i < end; i += TSimd.Count / TSimd.Places) TSimd.StoreNonTemporal(output + i, apart, Value<TSimd, TVector>(i, input, apart, center, scale, shift));
+            for (int k = 0; k < TSimd.Places; k++) Apply<SimdScalar, float>(whole, Columns, input + k * apart, output + k * apart, 0, centers + k, scales + k, shifts + k, past: false);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private readonly TVector Value<TSimd, TVector>(int i, float* input, nint apart, TVector center, TVector scale, TVector shift)
+        private readonly void Apply<TSimd, TVector>(int start, int end, float* input, float* output, nint apart, float* centers, float* scales, float* shifts, bool past)
             where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            TSimd.Prefetch(input + i + Columns, apart); // while results are written, the next row comes
-            TVector y = TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(input + i, apart), center), scale, shift);
-            if (Weight is not null) y = TSimd.Multiply(y, TSimd.Load(Weight + i, 0));
-            return Bias is null ? y : TSimd.Add(y, TSimd.Load(Bias + i, 0));
+            float* weight = Weight, bias = Bias;
+            TVector center = TSimd.Broadcast(centers), scale = TSimd.Broadcast(scales), shift = TSimd.Broadcast(shifts);
+            for (int i = start; i < end; i += TSimd.Count / TSimd.Places)
+            {
+                TSimd.Prefetch(input + i + Columns, apart); // while results are written, the next row comes
+                TVector y = TSimd.MultiplyAdd(TSimd.Subtract(TSimd.Load(input + i, apart), center), scale, shift);
+                if (weight is not null) y = TSimd.Multiply(y, TSimd.Load(weight + i, 0));
+                if (bias is not null) y = TSimd.Add(y, TSimd.Load(bias + i, 0));
+                CacheLines.Store<TSimd, TVector>(output + i, apart, y, past);
+            }
         }
     }
 

@@ -150,7 +150,7 @@ public static unsafe class Pointwise
         [SkipLocalsInit]
         public readonly void Run<TSimd, TVector>(nint count, byte** operands, nint* byteStrides) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            bool stream = ExceedsCaches && CacheLines.AreAligned<TSimd, TVector>((float*)operands[0], 0);
+            bool past = ExceedsCaches && CacheLines.AreAligned<TSimd, TVector>((float*)operands[0], 0);
             float* buffer = stackalloc float[2 * Block];
             float** inputs = stackalloc float*[2];
             for (int i = 0; i < TFunction.Inputs; i++)
@@ -170,48 +170,35 @@ public static unsafe class Pointwise
                     else if (byteStrides[i + 1] != 0) Collect(inputs[i], source, byteStrides[i + 1], block);
                 }
 
-                Apply<TSimd, TVector>(block, inputs[0], inputs[1], (float*)operands[0] + start, stream);
+                Apply<TSimd, TVector>(block, inputs[0], inputs[1], (float*)operands[0] + start, past);
             }
         }
 
-        private readonly void Apply<TSimd, TVector>(nint count, float* a, float* b, float* output, bool stream) where TSimd : struct, ISimd<TVector> where TVector : struct
+        private readonly void Apply<TSimd, TVector>(nint count, float* a, float* b, float* output, bool past) where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            nint apart = count / SimdSeveral<TSimd, TVector>.Count * TSimd.Count, i = apart * SimdSeveral<TSimd, TVector>.Places;
-            if (stream) Stream<SimdSeveral<TSimd, TVector>, Several<TVector>>(apart, a, b, output);
-            else Together<SimdSeveral<TSimd, TVector>, Several<TVector>>(apart, a, b, output);
-            i = ApplyWhole<TSimd, TVector>(i, count, a, b, output);
+            nint apart = count / SimdSeveral<TSimd, TVector>.Count * TSimd.Count, together = apart * SimdSeveral<TSimd, TVector>.Places;
+            ApplyWhole<SimdSeveral<TSimd, TVector>, Several<TVector>>(0, apart, apart, a, b, output, past);
+            ApplyWhole<TSimd, TVector>(together, count - count % TSimd.Count, 0, a, b, output, past);
 
-            int rest = (int)(count - i);
+            int rest = (int)(count % TSimd.Count);
+            nint i = count - rest;
             if (rest == 0) return;
             TVector lastSecond = TFunction.Inputs > 1 ? TSimd.LoadPartial(b + i, rest) : TSimd.Zero;
             TSimd.StorePartial(output + i, TFunction.Invoke<TSimd, TVector>(TSimd.LoadPartial(a + i, rest), lastSecond), rest);
         }
 
-        // Whole vectors from i on; gives where they end.
-        private readonly nint ApplyWhole<TSimd, TVector>(nint i, nint count, float* a, float* b, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
+        // Elements start … end in whole vectors, at each place.
+        private readonly void ApplyWhole<TSimd, TVector>(nint start, nint end, nint apart, float* a, float* b, float* output, bool past)
+            where TSimd : struct, ISimd<TVector> where TVector : struct
         {
-            for (; i <= count - TSimd.Count; i += TSimd.Count) TSimd.Store(output + i, Value<TSimd, TVector>(a + i, b + i, 0));
-            return i;
-        }
-
-        // So many elements at each place.
-        private readonly void Together<TSimd, TVector>(nint apart, float* a, float* b, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
-        {
-            for (nint i = 0; i < apart; i += TSimd.Count / TSimd.Places) TSimd.Store(output + i, apart, Value<TSimd, TVector>(a + i, b + i, apart));
-        }
-
-        // The same past the caches.
-        private readonly void Stream<TSimd, TVector>(nint apart, float* a, float* b, float* output) where TSimd : struct, ISimd<TVector> where TVector : struct
-        {
-            for (nint i = 0; i < apart; i += TSimd.Count / TSimd.Places) TSimd.StoreNonTemporal(output + i, apart, Value<TSimd, TVector>(a + i, b + i, apart));
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private readonly TVector Value<TSimd, TVector>(float* a, float* b, nint apart) where TSimd : struct, ISimd<TVector> where TVector : struct
-        {
-            TSimd.Prefetch(a + FirstAhead, apart);
-            if (TFunction.Inputs > 1) TSimd.Prefetch(b + SecondAhead, apart);
-            return TFunction.Invoke<TSimd, TVector>(TSimd.Load(a, apart), TFunction.Inputs > 1 ? TSimd.Load(b, apart) : TSimd.Zero);
+            nint firstAhead = FirstAhead, secondAhead = SecondAhead;
+            for (nint i = start; i < end; i += TSimd.Count / TSimd.Places)
+            {
+                TSimd.Prefetch(a + i + firstAhead, apart);
+                if (TFunction.Inputs > 1) TSimd.Prefetch(b + i + secondAhead, apart);
+                TVector second = TFunction.Inputs > 1 ? TSimd.Load(b + i, apart) : TSimd.Zero;
+                CacheLines.Store<TSimd, TVector>(output + i, apart, TFunction.Invoke<TSimd, TVector>(TSimd.Load(a + i, apart), second), past);
+            }
         }
 
         private static void Fill<TSimd, TVector>(float* destination, float value, nint count) where TSimd : struct, ISimd<TVector> where TVector : struct
