@@ -15,7 +15,7 @@ public static class Knobs
 {
     public static readonly Knob Isa = new("BRUSHFIRE_ISA", "avx512 | avx2 | portable", "forces an instruction set; the best one that the processor has otherwise");
     public static readonly Knob Threads = new("BRUSHFIRE_THREADS", "1 …", "number of threads that kernels use; all processors otherwise");
-    public static readonly Knob Convolution = new("BRUSHFIRE_CONVOLUTION", "direct | winograd2 | winograd4 | winograd4rounded", "forces the algorithm of 3x3 convolutions with stride 1; chosen by shape otherwise");
+    public static readonly Knob Convolution = new("BRUSHFIRE_CONVOLUTION", "direct | winograd2 | winograd3 | winograd4 | winograd4rounded", "forces the algorithm of 3x3 convolutions with stride 1; chosen by shape otherwise");
     public static readonly Knob Cache = new("BRUSHFIRE_CACHE", "folder", "where compiled kernels are kept between runs; the user's cache folder otherwise");
     public static readonly Knob Reference = new("BRUSHFIRE_REFERENCE", "folder", "where tests read reference values; ../shared/golden otherwise");
     public static readonly Knob Golden = new("BRUSHFIRE_GOLDEN", "update", "tests write the texts that they otherwise compare with");

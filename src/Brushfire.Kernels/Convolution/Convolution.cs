@@ -16,22 +16,16 @@ public static unsafe class Convolution
         if (pixels == 0) return;
         switch (algorithm ?? ConvolutionAlgorithms.Choose(shape, filter.Element))
         {
-            case ConvolutionAlgorithm.Winograd2 when filter.Element == ElementKind.BFloat16 && BFloat16Kernels.IsNative:
-                Winograd.Run<WinogradF2, PairOperands<BFloat16Kernels.Native>, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
-                break;
-            case ConvolutionAlgorithm.Winograd2 when filter.Element == ElementKind.BFloat16: // the same numbers, for processors without those products
-                Winograd.Run<WinogradF2, WidenedOperands, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
-                break;
             case ConvolutionAlgorithm.Winograd2:
-                Winograd.Run<WinogradF2, Float32Operands, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
+                Rounded<WinogradF2, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
                 break;
-            case ConvolutionAlgorithm.Winograd4Rounded when filter.Element == ElementKind.BFloat16 && BFloat16Kernels.IsNative:
-                Winograd.Run<WinogradF4, PairOperands<BFloat16Kernels.Native>, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
+            case ConvolutionAlgorithm.Winograd3:
+                Rounded<WinogradF3, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
                 break;
-            case ConvolutionAlgorithm.Winograd4Rounded when filter.Element == ElementKind.BFloat16:
-                Winograd.Run<WinogradF4, WidenedOperands, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
+            case ConvolutionAlgorithm.Winograd4Rounded:
+                Rounded<WinogradF4, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
                 break;
-            case ConvolutionAlgorithm.Winograd4 or ConvolutionAlgorithm.Winograd4Rounded:
+            case ConvolutionAlgorithm.Winograd4:
                 Winograd.Run<WinogradF4, Float32Operands, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
                 break;
             case ConvolutionAlgorithm.Direct when shape.IsPointwise:
@@ -41,5 +35,14 @@ public static unsafe class Convolution
                 Gemm.Run(1, pixels, new ConvolutionPanels<TPrologue>(shape, input, prologue), filter, epilogue);
                 break;
         }
+    }
+
+    // Products of the filter's type: the processor's own ones of bfloat16 pairs, or the same numbers widened.
+    private static void Rounded<TTransform, TPrologue, TEpilogue>(in ConvolutionShape shape, float* input, PackedMatrix filter, in TPrologue prologue, in TEpilogue epilogue)
+        where TTransform : struct, IWinogradTransform where TPrologue : struct, IPrologue where TEpilogue : struct, IEpilogue
+    {
+        if (filter.Element != ElementKind.BFloat16) Winograd.Run<TTransform, Float32Operands, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
+        else if (BFloat16Kernels.IsNative) Winograd.Run<TTransform, PairOperands<BFloat16Kernels.Native>, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
+        else Winograd.Run<TTransform, WidenedOperands, TPrologue, TEpilogue>(shape, input, filter, prologue, epilogue);
     }
 }

@@ -3,10 +3,10 @@
 namespace Brushfire.Kernels;
 
 /// <summary>
-/// An implicit Gemm, or Winograd's minimal filtering by tiles of 2x2 or 4x4 output pixels. Winograd2 and Winograd4Rounded round both operands to
-/// the filter's type after their transforms; Winograd4 multiplies in float32.
+/// An implicit Gemm, or Winograd's minimal filtering by tiles of 2x2, 3x3 or 4x4 output pixels. Operands are rounded to the filter's type, those of tiles
+/// after their transforms; Winograd4 multiplies in float32.
 /// </summary>
-public enum ConvolutionAlgorithm { Direct, Winograd2, Winograd4, Winograd4Rounded }
+public enum ConvolutionAlgorithm { Direct, Winograd2, Winograd3, Winograd4, Winograd4Rounded }
 
 public static class ConvolutionAlgorithms
 {
@@ -14,7 +14,7 @@ public static class ConvolutionAlgorithms
     private const int MinChannels = 16;
 
     // Where 4x4 tiles may multiply in bfloat16, see BearsRounding.
-    private const int DeepChannels = 640, LatePixels = 256 * 256, LateChannels = 256;
+    private const int DeepPixels = 48 * 48, DeepChannels = 640, LatePixels = 256 * 256, LateChannels = 256;
 
     private static readonly ConvolutionAlgorithm? s_forced = Knobs.Convolution.Value is { } text ? Parse(text) : null;
 
@@ -30,29 +30,34 @@ public static class ConvolutionAlgorithms
         if (filter == ElementKind.BFloat16 && shape.Channels % 2 != 0) return ConvolutionAlgorithm.Direct; // pairs reach across taps
         if (s_forced is { } forced) return forced;
         if (Math.Min(shape.Channels, shape.OutputChannels) < MinChannels) return ConvolutionAlgorithm.Direct;
-        // Direct products of bfloat16 pairs are twice as fast: tiles have to save more.
-        if (Saving(shape) < (filter == ElementKind.BFloat16 ? 3 : 2)) return ConvolutionAlgorithm.Direct;
-        return filter == ElementKind.BFloat16 && BearsRounding(shape) ? ConvolutionAlgorithm.Winograd4Rounded : ConvolutionAlgorithm.Winograd4;
+        if (filter != ElementKind.BFloat16) return Saving(shape, WinogradF4.Outputs) >= 2 ? ConvolutionAlgorithm.Winograd4 : ConvolutionAlgorithm.Direct;
+        // Direct products of bfloat16 pairs are twice as fast: 4x4 tiles have to save more.
+        if (BearsRounding(shape) && Saving(shape, WinogradF4.Outputs) >= 3) return ConvolutionAlgorithm.Winograd4Rounded;
+        return Saving(shape, WinogradF3.Outputs) >= 2 ? ConvolutionAlgorithm.Winograd3 : ConvolutionAlgorithm.Direct;
     }
 
-    // 4x4 tiles amplify the rounding of their operands. Where it hardly shows in the models' outputs: in the deep layers of a U-Net, and in the last ones
-    // of a decoder. The layers around, at a latent's size, and the first of an encoder take most of what error is allowed; their products stay float32.
-    private static bool BearsRounding(in ConvolutionShape shape) =>
-        Math.Min(shape.Channels, shape.OutputChannels) >= DeepChannels || ((long)shape.OutputHeight * shape.OutputWidth >= LatePixels && shape.Channels >= LateChannels);
+    // 4x4 tiles amplify the rounding of their operands, twice as much as 3x3 tiles. Where it hardly shows in the models' outputs: in the deep layers of a
+    // U-Net, and in the last ones of a decoder. The layers around, at a latent's size, and the first of an encoder take most of what error is allowed.
+    private static bool BearsRounding(in ConvolutionShape shape)
+    {
+        long pixels = (long)shape.OutputHeight * shape.OutputWidth;
+        return (pixels <= DeepPixels && Math.Min(shape.Channels, shape.OutputChannels) >= DeepChannels) || (pixels >= LatePixels && shape.Channels >= LateChannels);
+    }
 
     // How many times as many products the direct algorithm has, of whole register tiles, by input and output channel: small and narrow images fill tiles
-    // of 4x4 pixels badly. Counted for one image, so that the same image has the same result in any batch.
-    private static double Saving(in ConvolutionShape shape)
+    // badly. Counted for one image, so that the same image has the same result in any batch.
+    private static double Saving(in ConvolutionShape shape, int outputs)
     {
         int rows = Tiling.CurrentRows, pixels = checked(shape.OutputHeight * shape.OutputWidth);
-        int tiles = Blocks.Count(shape.OutputHeight, WinogradF4.Outputs) * Blocks.Count(shape.OutputWidth, WinogradF4.Outputs);
-        return 9.0 * Blocks.RoundUp(pixels, rows) / (36.0 * Blocks.RoundUp(tiles, rows));
+        int tiles = Blocks.Count(shape.OutputHeight, outputs) * Blocks.Count(shape.OutputWidth, outputs);
+        return 9.0 * Blocks.RoundUp(pixels, rows) / ((outputs + 2.0) * (outputs + 2) * Blocks.RoundUp(tiles, rows));
     }
 
     internal static ConvolutionAlgorithm Parse(string text) => text.ToLowerInvariant() switch
     {
         "direct" => ConvolutionAlgorithm.Direct,
         "winograd2" => ConvolutionAlgorithm.Winograd2,
+        "winograd3" => ConvolutionAlgorithm.Winograd3,
         "winograd4" => ConvolutionAlgorithm.Winograd4,
         "winograd4rounded" => ConvolutionAlgorithm.Winograd4Rounded,
         _ => throw new ArgumentException($"'{text}' is not an algorithm of convolution; {Knobs.Convolution.Name} takes {Knobs.Convolution.Values}."),

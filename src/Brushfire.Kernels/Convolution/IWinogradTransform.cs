@@ -61,6 +61,61 @@ internal readonly unsafe struct WinogradF2 : IWinogradTransform
 }
 
 /// <summary>
+/// F(3, 3), by the points ±2/5, ±5/4 and infinity, close to those that amplify rounding least: half as much as <see cref="WinogradF4"/>
+/// in two dimensions (docs/kernels.md).
+/// </summary>
+internal readonly unsafe struct WinogradF3 : IWinogradTransform
+{
+    // The points are ±P and ±Q.
+    private const float P = 0.4f, Q = 1.25f, P2 = 0.16f, Q2 = 1.5625f, P2Q2 = 0.25f;
+
+    public static int Outputs => 3;
+    public static int Inputs => 5;
+
+    // The rows of opposite points share their even and their odd part, and are divided by the point.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Input<TSimd, TVector>(float* from, nint fromStride, float* to, nint toStride) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        TVector d0 = TSimd.Load(from), d1 = TSimd.Load(from + fromStride), d2 = TSimd.Load(from + 2 * fromStride), d3 = TSimd.Load(from + 3 * fromStride);
+        TVector minusP2 = TSimd.Broadcast(-P2), minusQ2 = TSimd.Broadcast(-Q2);
+        TVector even = TSimd.MultiplyAdd(d0, minusQ2, d2), odd = TSimd.MultiplyAdd(d1, minusQ2, d3);
+        TSimd.Store(to, TSimd.MultiplyAdd(odd, TSimd.Broadcast(1 / P), even));
+        TSimd.Store(to + toStride, TSimd.MultiplyAdd(odd, TSimd.Broadcast(-1 / P), even));
+        even = TSimd.MultiplyAdd(d0, minusP2, d2);
+        odd = TSimd.MultiplyAdd(d1, minusP2, d3);
+        TSimd.Store(to + 2 * toStride, TSimd.MultiplyAdd(odd, TSimd.Broadcast(1 / Q), even));
+        TSimd.Store(to + 3 * toStride, TSimd.MultiplyAdd(odd, TSimd.Broadcast(-1 / Q), even));
+        TVector last = TSimd.MultiplyAdd(d0, TSimd.Broadcast(P2Q2), TSimd.Load(from + 4 * fromStride));
+        TSimd.Store(to + 4 * toStride, TSimd.MultiplyAdd(d2, TSimd.Broadcast(-P2 - Q2), last));
+    }
+
+    // A point x gives (g0 + g1 x + g2 x²) / N, where N is 2 (P² - Q²) for ±P and the opposite for ±Q.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Filter<TSimd, TVector>(float* from, nint fromStride, float* to, nint toStride) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        const float N = 2 * (P2 - Q2);
+        TVector g0 = TSimd.Load(from), g1 = TSimd.Load(from + fromStride), g2 = TSimd.Load(from + 2 * fromStride);
+        TVector even = TSimd.MultiplyAdd(g2, TSimd.Broadcast(P2 / N), TSimd.Multiply(g0, TSimd.Broadcast(1 / N)));
+        TSimd.Store(to, TSimd.MultiplyAdd(g1, TSimd.Broadcast(P / N), even));
+        TSimd.Store(to + toStride, TSimd.MultiplyAdd(g1, TSimd.Broadcast(-P / N), even));
+        even = TSimd.MultiplyAdd(g2, TSimd.Broadcast(-Q2 / N), TSimd.Multiply(g0, TSimd.Broadcast(-1 / N)));
+        TSimd.Store(to + 2 * toStride, TSimd.MultiplyAdd(g1, TSimd.Broadcast(-Q / N), even));
+        TSimd.Store(to + 3 * toStride, TSimd.MultiplyAdd(g1, TSimd.Broadcast(Q / N), even));
+        TSimd.Store(to + 4 * toStride, g2);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Output<TSimd, TVector>(float* from, nint fromStride, float* to, nint toStride) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        TVector m0 = TSimd.Load(from), m1 = TSimd.Load(from + fromStride), m2 = TSimd.Load(from + 2 * fromStride), m3 = TSimd.Load(from + 3 * fromStride);
+        TVector sumP = TSimd.Add(m0, m1), sumQ = TSimd.Add(m2, m3), last = TSimd.MultiplyAdd(sumP, TSimd.Broadcast(P2), TSimd.Load(from + 4 * fromStride));
+        TSimd.Store(to, TSimd.Add(sumP, sumQ));
+        TSimd.Store(to + toStride, TSimd.MultiplyAdd(TSimd.Subtract(m0, m1), TSimd.Broadcast(P), TSimd.Multiply(TSimd.Subtract(m2, m3), TSimd.Broadcast(Q))));
+        TSimd.Store(to + 2 * toStride, TSimd.MultiplyAdd(sumQ, TSimd.Broadcast(Q2), last));
+    }
+}
+
+/// <summary>
 /// F(4, 3), by the points 0, ±√½, ±√2 and infinity: their products are 1 and their powers stay small, so that rounding is amplified
 /// less than by the points 0, ±1, ±2.
 /// </summary>

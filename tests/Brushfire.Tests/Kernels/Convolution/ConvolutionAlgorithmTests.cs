@@ -42,19 +42,19 @@ public sealed class ConvolutionAlgorithmTests
         }
 
         ArgumentException error = Assert.Throws<ArgumentException>(() => ConvolutionAlgorithms.Parse("fft"));
-        Assert.Equal("'fft' is not an algorithm of convolution; BRUSHFIRE_CONVOLUTION takes direct | winograd2 | winograd4 | winograd4rounded.", error.Message);
+        Assert.Equal("'fft' is not an algorithm of convolution; BRUSHFIRE_CONVOLUTION takes direct | winograd2 | winograd3 | winograd4 | winograd4rounded.", error.Message);
     }
 
     [Fact]
-    public void Tiles_of_four_round_their_operands_deep_in_a_unet_and_late_in_a_decoder()
+    public void Bfloat16_takes_tiles_of_four_deep_in_a_unet_and_late_in_a_decoder_and_tiles_of_three_elsewhere()
     {
         Expect(ConvolutionAlgorithm.Winograd4Rounded, s_shape with { Height = 16, Width = 16, Channels = 2560, OutputChannels = 1280 }, ElementKind.BFloat16);
         Expect(ConvolutionAlgorithm.Direct, s_shape with { Height = 8, Width = 8, Channels = 2560, OutputChannels = 1280 }, ElementKind.BFloat16);
         Expect(ConvolutionAlgorithm.Winograd4Rounded, s_shape with { Batch = 1, Height = 512, Width = 512, Channels = 256, OutputChannels = 128 }, ElementKind.BFloat16);
-        Expect(ConvolutionAlgorithm.Winograd4, s_shape, ElementKind.BFloat16);
-        Expect(ConvolutionAlgorithm.Winograd4, s_shape with { Batch = 1, Height = 512, Width = 512, Channels = 128, OutputChannels = 128 }, ElementKind.BFloat16);
-        Expect(ConvolutionAlgorithm.Winograd4, s_shape with { Channels = 960 }, ElementKind.BFloat16);
-        Expect(ConvolutionAlgorithm.Winograd4, s_shape with { Batch = 1, Height = 128, Width = 128, Channels = 512, OutputChannels = 512 }, ElementKind.BFloat16);
+        Expect(ConvolutionAlgorithm.Winograd3, s_shape, ElementKind.BFloat16);
+        Expect(ConvolutionAlgorithm.Winograd3, s_shape with { Batch = 1, Height = 512, Width = 512, Channels = 128, OutputChannels = 128 }, ElementKind.BFloat16);
+        Expect(ConvolutionAlgorithm.Winograd3, s_shape with { Channels = 960, OutputChannels = 640 }, ElementKind.BFloat16);
+        Expect(ConvolutionAlgorithm.Winograd3, s_shape with { Batch = 1, Height = 128, Width = 128, Channels = 512, OutputChannels = 512 }, ElementKind.BFloat16);
     }
 
     private static void Expect(ConvolutionAlgorithm expected, ConvolutionShape shape, ElementKind filter = ElementKind.Float32)

@@ -11,6 +11,9 @@ public sealed unsafe class IWinogradTransformTests
     public void Two_outputs_of_a_filter_of_three() => CheckWidths<WinogradF2>();
 
     [Fact]
+    public void Three_outputs_of_a_filter_of_three() => CheckWidths<WinogradF3>();
+
+    [Fact]
     public void Four_outputs_of_a_filter_of_three() => CheckWidths<WinogradF4>();
 
     private static void CheckWidths<TTransform>() where TTransform : struct, IWinogradTransform

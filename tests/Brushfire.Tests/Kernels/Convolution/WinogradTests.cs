@@ -15,6 +15,7 @@ public sealed unsafe class WinogradTests
 
     [Theory]
     [InlineData(1, 4, 4, 16, 16, 1)]
+    [InlineData(1, 12, 12, 16, 16, 1)]
     [InlineData(2, 8, 8, 32, 48, 1)]
     [InlineData(1, 1, 1, 5, 3, 1)]
     [InlineData(3, 5, 7, 17, 33, 1)]
@@ -120,7 +121,7 @@ public sealed unsafe class WinogradTests
         {
             double tolerance = algorithm switch
             {
-                ConvolutionAlgorithm.Winograd2 => PairTolerance,
+                ConvolutionAlgorithm.Winograd2 or ConvolutionAlgorithm.Winograd3 => PairTolerance,
                 ConvolutionAlgorithm.Winograd4Rounded => RoundedTolerance,
                 _ => Tolerance,
             };
@@ -141,10 +142,12 @@ public sealed unsafe class WinogradTests
         Close.Relative(expected, ConvolutionRuns.Run(shape, ElementKind.BFloat16, (shape, input, filter, epilogue) =>
             Winograd.Run<WinogradF2, PairOperands<InterpretedKernels>, NoPrologue, StoreEpilogue>(shape, input, filter, default, epilogue)), PairTolerance);
         Close.Relative(expected, ConvolutionRuns.Run(shape, ElementKind.BFloat16, (shape, input, filter, epilogue) =>
+            Winograd.Run<WinogradF3, PairOperands<InterpretedKernels>, NoPrologue, StoreEpilogue>(shape, input, filter, default, epilogue)), PairTolerance);
+        Close.Relative(expected, ConvolutionRuns.Run(shape, ElementKind.BFloat16, (shape, input, filter, epilogue) =>
             Winograd.Run<WinogradF4, PairOperands<InterpretedKernels>, NoPrologue, StoreEpilogue>(shape, input, filter, default, epilogue)), RoundedTolerance);
     }
 
-    private static ReadOnlySpan<ConvolutionAlgorithm> Algorithms => [ConvolutionAlgorithm.Winograd2, ConvolutionAlgorithm.Winograd4, ConvolutionAlgorithm.Winograd4Rounded];
+    private static ReadOnlySpan<ConvolutionAlgorithm> Algorithms => [ConvolutionAlgorithm.Winograd2, ConvolutionAlgorithm.Winograd3, ConvolutionAlgorithm.Winograd4, ConvolutionAlgorithm.Winograd4Rounded];
 
     private static void Check(ConvolutionShape shape)
     {
