@@ -6,6 +6,7 @@ namespace Brushfire.Kernels;
 /// <summary>Tiles are counted over all images, row by row; a panel is MR tiles, the rows of a register tile.</summary>
 internal readonly struct WinogradBlocks
 {
+    // For numbers of 32 bits; pairs are twice as many in the same space and time.
     private const int MaxKC = 128, MaxBlockTiles = 96;
 
     // A filter that is multiplied with this many blocks of tiles is transformed once for all, if it is not larger than that.
@@ -26,10 +27,10 @@ internal readonly struct WinogradBlocks
         Positions = (outputs + 2) * (outputs + 2);
         Tiles = checked(shape.Batch * _tilesX * _tilesY);
         (Channels, _outputChannels, OutputPanels) = (shape.Channels, shape.OutputChannels, Blocks.Count(shape.OutputChannels, nr));
-        KC = Blocks.RoundUp(Math.Min(Channels, Blocks.RoundUp(Blocks.Count(Channels, Blocks.Count(Channels, MaxKC)), 16)), 2);
+        KC = Blocks.RoundUp(Math.Min(Channels, Blocks.RoundUp(Blocks.Count(Channels, Blocks.Count(Channels, MaxKC * together)), 16)), 2);
         KBlocks = Blocks.Count(Channels, KC);
         long panelBytes = (long)Positions * mr * Channels * sizeof(float) / together;
-        int panels = Blocks.Count(Tiles, mr), blockPanels = Math.Max(1, MaxBlockTiles / mr);
+        int panels = Blocks.Count(Tiles, mr), blockPanels = Math.Max(1, MaxBlockTiles * together / mr);
         ChunkPanels = Spread(panels, (int)Math.Clamp(ChunkBytes / panelBytes, 1, panels));
         BlockPanels = Spread(ChunkPanels, blockPanels);
         Chunks = Blocks.Count(panels, ChunkPanels);
