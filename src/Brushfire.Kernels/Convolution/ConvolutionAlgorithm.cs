@@ -13,7 +13,8 @@ public static class ConvolutionAlgorithms
     // With fewer channels than this, transforms cost more than products.
     private const int MinChannels = 16;
 
-    // Where 4x4 tiles may multiply in bfloat16, see BearsRounding.
+    // Where tiles may not multiply in bfloat16, and where 4x4 tiles may: see NeedsFloat32 and BearsRounding.
+    private const int NarrowChannels = 64, FirstPixels = 64 * 64, FirstChannels = 512;
     private const int DeepPixels = 48 * 48, DeepChannels = 640, LatePixels = 256 * 256, LateChannels = 256;
 
     private static readonly ConvolutionAlgorithm? s_forced = Knobs.Convolution.Value is { } text ? Parse(text) : null;
@@ -24,16 +25,27 @@ public static class ConvolutionAlgorithms
     /// <summary>
     /// The algorithm for a shape and the element type of the packed filter, unless BRUSHFIRE_CONVOLUTION forces one.
     /// </summary>
-    public static ConvolutionAlgorithm Choose(in ConvolutionShape shape, ElementKind filter)
+    public static ConvolutionAlgorithm Choose(in ConvolutionShape shape, ElementKind filter) => Choose(shape, filter, BFloat16Kernels.IsNative);
+
+    internal static ConvolutionAlgorithm Choose(in ConvolutionShape shape, ElementKind filter, bool nativePairs)
     {
         if (shape is not { KernelHeight: 3, KernelWidth: 3, StrideY: 1, StrideX: 1, Channels: > 0 }) return ConvolutionAlgorithm.Direct;
         if (filter == ElementKind.BFloat16 && shape.Channels % 2 != 0) return ConvolutionAlgorithm.Direct; // pairs reach across taps
         if (s_forced is { } forced) return forced;
         if (Math.Min(shape.Channels, shape.OutputChannels) < MinChannels) return ConvolutionAlgorithm.Direct;
-        if (filter != ElementKind.BFloat16) return Saving(shape, WinogradF4.Outputs) >= 2 ? ConvolutionAlgorithm.Winograd4 : ConvolutionAlgorithm.Direct;
-        // Direct products of bfloat16 pairs are twice as fast: 4x4 tiles have to save more.
-        if (BearsRounding(shape) && Saving(shape, WinogradF4.Outputs) >= 3) return ConvolutionAlgorithm.Winograd4Rounded;
+        // Direct products of bfloat16 pairs are twice as fast, where the processor has them: 4x4 tiles have to save more.
+        bool pairs = filter == ElementKind.BFloat16 && nativePairs, saves = Saving(shape, WinogradF4.Outputs) >= (pairs ? 3 : 2);
+        if (!pairs || NeedsFloat32(shape)) return saves ? ConvolutionAlgorithm.Winograd4 : ConvolutionAlgorithm.Direct;
+        if (saves && BearsRounding(shape)) return ConvolutionAlgorithm.Winograd4Rounded;
         return Saving(shape, WinogradF3.Outputs) >= 2 ? ConvolutionAlgorithm.Winograd3 : ConvolutionAlgorithm.Direct;
+    }
+
+    // Any tiles amplify the rounding of their operands. Sums over few channels average little of it away, and what a decoder's first layers err, all its
+    // others pass on: those have AutoencoderKL's 512 channels at a latent's size, where they cost little.
+    private static bool NeedsFloat32(in ConvolutionShape shape)
+    {
+        long pixels = (long)shape.OutputHeight * shape.OutputWidth;
+        return Math.Min(shape.Channels, shape.OutputChannels) < NarrowChannels || (pixels <= FirstPixels && shape is { Channels: FirstChannels, OutputChannels: FirstChannels });
     }
 
     // 4x4 tiles amplify the rounding of their operands, twice as much as 3x3 tiles. Where it hardly shows in the models' outputs: in the deep layers of a

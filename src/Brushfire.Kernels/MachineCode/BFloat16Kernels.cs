@@ -31,8 +31,11 @@ public static unsafe class BFloat16Kernels
             s_twoVectors = LoadTile(2);
             s_threeVectors = LoadTile(3);
             s_packRows = (delegate* unmanaged[SuppressGCTransition]<nint, float*, void*, void>)CodePages.Load(BFloat16Code.PackRows());
-            IsNative = s_oneVector != null && s_twoVectors != null && s_threeVectors != null && s_packRows != null;
-            Reason = IsNative ? "VDPBF16PS in machine code" : "operands widened to float32, because the system gives no executable memory";
+            IsLoaded = s_oneVector != null && s_twoVectors != null && s_threeVectors != null && s_packRows != null;
+            IsNative = IsLoaded && !IsSlow;
+            if (IsNative) Reason = "VDPBF16PS in machine code";
+            else if (IsLoaded) Reason = "operands widened to float32, because VDPBF16PS is slower on this maker's processors";
+            else Reason = "operands widened to float32, because the system gives no executable memory";
         }
     }
 
@@ -44,6 +47,13 @@ public static unsafe class BFloat16Kernels
 
     /// <summary>What is used, and why.</summary>
     public static string Reason { get; }
+
+    /// <summary>Whether <see cref="Native"/> may be called, be it fast or not.</summary>
+    internal static bool IsLoaded { get; }
+
+    // Intel's cores start a VDPBF16PS every other cycle, and two float32 FMAs, half of its work each, every cycle; AMD's start as many of either. The vendor
+    // rather than a measurement decides, so that the same processor always gives the same numbers. CPUID leaf 0 spells it in EBX, EDX, ECX.
+    private static bool IsSlow => X86Base.CpuId(0, 0) is (_, 0x756e6547, 0x6c65746e, 0x49656e69); // "Genu", "ntel", "ineI"
 
     // CPUID leaf 7, subleaf 1, EAX bit 5. That the system saves the registers is part of Avx512F.IsSupported.
     private static bool HasInstruction =>

@@ -29,7 +29,7 @@ public sealed class ConvolutionAlgorithmTests
     {
         Expect(ConvolutionAlgorithm.Direct, s_shape with { StrideX = 2 });
         Expect(ConvolutionAlgorithm.Direct, s_shape with { KernelHeight = 1 });
-        Assert.Equal(ConvolutionAlgorithm.Direct, ConvolutionAlgorithms.Choose(s_shape with { Channels = 321 }, ElementKind.BFloat16));
+        Expect(ConvolutionAlgorithm.Direct, s_shape with { Channels = 321 }, ElementKind.BFloat16);
     }
 
     [Fact]
@@ -57,8 +57,27 @@ public sealed class ConvolutionAlgorithmTests
         Expect(ConvolutionAlgorithm.Winograd3, s_shape with { Batch = 1, Height = 128, Width = 128, Channels = 512, OutputChannels = 512 }, ElementKind.BFloat16);
     }
 
-    private static void Expect(ConvolutionAlgorithm expected, ConvolutionShape shape, ElementKind filter = ElementKind.Float32)
+    [Fact]
+    public void Bfloat16_multiplies_in_float32_in_narrow_layers_and_in_a_decoders_first()
     {
-        if (Knobs.Convolution.Value is null) Assert.Equal(expected, ConvolutionAlgorithms.Choose(shape, filter));
+        Expect(ConvolutionAlgorithm.Winograd4, s_shape with { Channels = 64, OutputChannels = 32 }, ElementKind.BFloat16);
+        Expect(ConvolutionAlgorithm.Winograd3, s_shape with { Channels = 64, OutputChannels = 64 }, ElementKind.BFloat16);
+        Expect(ConvolutionAlgorithm.Winograd4, s_shape with { Batch = 1, Height = 64, Width = 64, Channels = 512, OutputChannels = 512 }, ElementKind.BFloat16);
+        Expect(ConvolutionAlgorithm.Direct, s_shape with { Height = 8, Width = 8, Channels = 32, OutputChannels = 32 }, ElementKind.BFloat16);
+    }
+
+    [Fact]
+    public void Without_native_products_of_bfloat16_the_choice_is_that_of_float32()
+    {
+        foreach (int side in (int[])[7, 8, 16, 64, 256])
+        {
+            ConvolutionShape shape = s_shape with { Height = side, Width = side, Channels = 640, OutputChannels = 640 };
+            Expect(ConvolutionAlgorithms.Choose(shape, ElementKind.Float32), shape, ElementKind.BFloat16, nativePairs: false);
+        }
+    }
+
+    private static void Expect(ConvolutionAlgorithm expected, ConvolutionShape shape, ElementKind filter = ElementKind.Float32, bool nativePairs = true)
+    {
+        if (Knobs.Convolution.Value is null) Assert.Equal(expected, ConvolutionAlgorithms.Choose(shape, filter, nativePairs));
     }
 }
