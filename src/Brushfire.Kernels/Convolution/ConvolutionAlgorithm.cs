@@ -45,7 +45,7 @@ public static class ConvolutionAlgorithms
     private static bool NeedsFloat32(in ConvolutionShape shape)
     {
         long pixels = (long)shape.OutputHeight * shape.OutputWidth;
-        return Math.Min(shape.Channels, shape.OutputChannels) < NarrowChannels || (pixels <= FirstPixels && shape is { Channels: FirstChannels, OutputChannels: FirstChannels });
+        return Math.Min(shape.Channels, shape.OutputChannels) <= NarrowChannels || (pixels <= FirstPixels && shape is { Channels: FirstChannels, OutputChannels: FirstChannels });
     }
 
     // 4x4 tiles amplify the rounding of their operands, twice as much as 3x3 tiles. Where it hardly shows in the models' outputs: in the deep layers of a
