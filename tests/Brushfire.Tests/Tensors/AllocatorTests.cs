@@ -7,10 +7,11 @@ namespace Brushfire.Tests.Tensors;
 [Collection(nameof(ParameterTests))]
 public sealed unsafe class AllocatorTests
 {
+    public AllocatorTests() => ProcessMemory.Settle();
+
     [Fact]
     public void A_freed_block_serves_the_next_tensor_of_its_size()
     {
-        Allocator.Trim();
         void* first = Allocator.Allocate(100_000);
         Allocator.Free(first, 100_000);
         long cached = Allocator.Statistics.BytesCached;
@@ -27,11 +28,6 @@ public sealed unsafe class AllocatorTests
     public void Sizes_that_were_used_longest_ago_are_given_back_first()
     {
         const long Smallest = 512L << 20;
-
-        // Else tensors that other tests left to the finalizer would be given back in between, and be the oldest.
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        Allocator.Trim();
 
         // A block of each class, eight between powers of two, until one is given back: when that is depends on what ran before.
         long size = Smallest, before;

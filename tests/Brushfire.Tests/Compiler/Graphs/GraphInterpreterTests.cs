@@ -11,6 +11,8 @@ namespace Brushfire.Tests.Compiler.Graphs;
 [Collection(nameof(ParameterTests))]
 public sealed class GraphInterpreterTests
 {
+    public GraphInterpreterTests() => ProcessMemory.Settle();
+
     [Fact]
     public void The_interpreter_frees_what_is_not_used_again()
     {
