@@ -25,16 +25,17 @@ public static class ConvolutionAlgorithms
     /// <summary>
     /// The algorithm for a shape and the element type of the packed filter, unless BRUSHFIRE_CONVOLUTION forces one.
     /// </summary>
-    public static ConvolutionAlgorithm Choose(in ConvolutionShape shape, ElementKind filter) => Choose(shape, filter, BFloat16Kernels.IsNative);
+    public static ConvolutionAlgorithm Choose(in ConvolutionShape shape, ElementKind filter) =>
+        Choose(shape, filter, pairs: filter == ElementKind.BFloat16 && BFloat16Kernels.IsNative);
 
-    internal static ConvolutionAlgorithm Choose(in ConvolutionShape shape, ElementKind filter, bool nativePairs)
+    internal static ConvolutionAlgorithm Choose(in ConvolutionShape shape, ElementKind filter, bool pairs)
     {
         if (shape is not { KernelHeight: 3, KernelWidth: 3, StrideY: 1, StrideX: 1, Channels: > 0 }) return ConvolutionAlgorithm.Direct;
         if (filter == ElementKind.BFloat16 && shape.Channels % 2 != 0) return ConvolutionAlgorithm.Direct; // pairs reach across taps
         if (s_forced is { } forced) return forced;
         if (Math.Min(shape.Channels, shape.OutputChannels) < MinChannels) return ConvolutionAlgorithm.Direct;
         // Direct products of bfloat16 pairs are twice as fast, where the processor has them: 4x4 tiles have to save more.
-        bool pairs = filter == ElementKind.BFloat16 && nativePairs, saves = Saving(shape, WinogradF4.Outputs) >= (pairs ? 3 : 2);
+        bool saves = Saving(shape, WinogradF4.Outputs) >= (pairs ? 3 : 2);
         if (!pairs || NeedsFloat32(shape)) return saves ? ConvolutionAlgorithm.Winograd4 : ConvolutionAlgorithm.Direct;
         if (saves && BearsRounding(shape)) return ConvolutionAlgorithm.Winograd4Rounded;
         return Saving(shape, WinogradF3.Outputs) >= 2 ? ConvolutionAlgorithm.Winograd3 : ConvolutionAlgorithm.Direct;

@@ -9,6 +9,8 @@ namespace Brushfire.Tests.Bench;
 [Collection(nameof(ParameterTests))]
 public sealed unsafe class ResidentMemoryTests
 {
+    public ResidentMemoryTests() => ProcessMemory.Settle();
+
     [Fact]
     public void A_block_that_is_gone_again_is_in_the_peak()
     {

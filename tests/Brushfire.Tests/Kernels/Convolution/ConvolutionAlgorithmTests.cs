@@ -72,12 +72,12 @@ public sealed class ConvolutionAlgorithmTests
         foreach (int side in (int[])[7, 8, 16, 64, 256])
         {
             ConvolutionShape shape = s_shape with { Height = side, Width = side, Channels = 640, OutputChannels = 640 };
-            Expect(ConvolutionAlgorithms.Choose(shape, ElementKind.Float32), shape, ElementKind.BFloat16, nativePairs: false);
+            Expect(ConvolutionAlgorithms.Choose(shape, ElementKind.Float32), shape, ElementKind.BFloat16, pairs: false);
         }
     }
 
-    private static void Expect(ConvolutionAlgorithm expected, ConvolutionShape shape, ElementKind filter = ElementKind.Float32, bool nativePairs = true)
+    private static void Expect(ConvolutionAlgorithm expected, ConvolutionShape shape, ElementKind filter = ElementKind.Float32, bool? pairs = null)
     {
-        if (Knobs.Convolution.Value is null) Assert.Equal(expected, ConvolutionAlgorithms.Choose(shape, filter, nativePairs));
+        if (Knobs.Convolution.Value is null) Assert.Equal(expected, ConvolutionAlgorithms.Choose(shape, filter, pairs ?? filter == ElementKind.BFloat16));
     }
 }
