@@ -59,6 +59,7 @@ internal readonly struct WinogradBlocks
 
     /// <summary>Transformed filter of one panel of output channels and one block of channels: for each position [channels, NR].</summary>
     public nint FilterPositionStride => (nint)KC * NR + Padding;
+    public nint FilterRowFloats => (_outputs + 2) * FilterPositionStride;
     public nint FilterFloats => Positions * FilterPositionStride;
 
     /// <summary>Whether all of the transformed filter is kept, <see cref="KeptFilterFloats"/>: so many blocks of tiles are multiplied with it that it pays.</summary>

@@ -1,8 +1,8 @@
-// The filter of a Winograd convolution, U = G g Gᵀ, for one panel of output channels and one block of input channels at a
-// time. Where many blocks of tiles are multiplied with it, all of it is transformed once and kept (36 numbers for 9); else
-// each item of the products transforms what it needs, into the second-level cache, as reading four times the numbers from
-// memory would take longer.
-
+// The filter of a Winograd convolution, U = G g Gᵀ, for one panel of output channels, one block of input channels and one row
+// of positions at a time. Where many blocks of tiles are multiplied with it, all of it is transformed once and kept (36 numbers
+// for 9); else each item of the products transforms what it needs, into the second-level cache, as reading four times the
+// numbers from memory would take longer. A row at a time, as all positions of a block would fill that cache, and push out what
+// they are multiplied with.
 
 namespace Brushfire.Kernels;
 
@@ -12,9 +12,12 @@ internal unsafe struct WinogradFilter<TTransform, TOperands> : IWork where TTran
     // Numbers of each tap that are asked for ahead of use.
     private const int PrefetchAhead = 128;
 
-    // One dimension done (6 x 3 vectors).
-    private const int StageFloats = 18 * 16;
+    // One dimension done: a row of three taps.
+    private const int StageFloats = 3 * 16;
     private const int Taps = 9;
+
+    // G, [m + 2, 3], as the transform applies it to each tap alone.
+    private static readonly float[] s_g = Coefficients();
 
     public WinogradBlocks Blocks;
     public PackedMatrix Filter;
@@ -22,17 +25,21 @@ internal unsafe struct WinogradFilter<TTransform, TOperands> : IWork where TTran
     /// <summary>All blocks transformed, for each panel one after the other; null where items transform them.</summary>
     public float* Kept;
 
-    /// <summary>What <see cref="Block"/> needs; the transformed block stands in it.</summary>
-    public readonly nint ScratchFloats => (Kept == null ? Blocks.FilterFloats : 0) + Blocks.TapFloats + StageFloats;
+    /// <summary>What <see cref="Row"/> needs; the transformed row stands in it.</summary>
+    public readonly nint ScratchFloats => (Kept == null ? Blocks.FilterRowFloats : 0) + Blocks.TapFloats + StageFloats;
 
-    public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct =>
-        Transform<TSimd, TVector>(item / Blocks.KBlocks, item % Blocks.KBlocks, Kept + item * Blocks.FilterFloats, (float*)Scratch.Take(ScratchFloats * sizeof(float)));
-
-    /// <summary>The transformed block: for each position [channels, NR].</summary>
-    public readonly float* Block<TSimd, TVector>(int outputPanel, int block, float* scratch) where TSimd : struct, ISimd<TVector> where TVector : struct
+    public readonly void Run<TSimd, TVector>(int item) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
-        if (Kept != null) return Kept + ((nint)outputPanel * Blocks.KBlocks + block) * Blocks.FilterFloats;
-        Transform<TSimd, TVector>(outputPanel, block, scratch, scratch + Blocks.FilterFloats);
+        float* scratch = (float*)Scratch.Take(ScratchFloats * sizeof(float)), transformed = Kept + item * Blocks.FilterFloats;
+        for (int row = 0; row < TTransform.Inputs; row++, transformed += Blocks.FilterRowFloats)
+            Transform<TSimd, TVector>(item / Blocks.KBlocks, item % Blocks.KBlocks, row, transformed, scratch);
+    }
+
+    /// <summary>A row of the transformed block: for each of its positions [channels, NR]. A block's rows are asked for in order, with the same scratch.</summary>
+    public readonly float* Row<TSimd, TVector>(int outputPanel, int block, int row, float* scratch) where TSimd : struct, ISimd<TVector> where TVector : struct
+    {
+        if (Kept != null) return Kept + ((nint)outputPanel * Blocks.KBlocks + block) * Blocks.FilterFloats + row * Blocks.FilterRowFloats;
+        Transform<TSimd, TVector>(outputPanel, block, row, scratch, scratch + Blocks.FilterRowFloats);
         return scratch;
     }
 
@@ -54,38 +61,59 @@ internal unsafe struct WinogradFilter<TTransform, TOperands> : IWork where TTran
         return Filter.Panels + ((nint)outputPanel * Filter.K + (nint)tap * Blocks.Channels + (block + 1) * Blocks.KC) * Blocks.NR * numberBytes + start;
     }
 
-    private readonly void Transform<TSimd, TVector>(int outputPanel, int block, float* transformed, float* scratch) where TSimd : struct, ISimd<TVector> where TVector : struct
+    // The first row leaves what the others need in the scratch: the taps, where they are packed in another type.
+    private readonly void Transform<TSimd, TVector>(int outputPanel, int block, int row, float* transformed, float* scratch) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         int channel = block * Blocks.KC, channels = Blocks.ChannelsOf(block), columns = Blocks.ColumnsOf(outputPanel);
-        float* rows = scratch, taps = scratch + StageFloats;
+        float* stage = scratch, taps = scratch + StageFloats;
         nint tapStride = (nint)Blocks.Channels * Blocks.NR, positionStride = Blocks.FilterPositionStride;
         nint first = ((nint)outputPanel * Filter.K + channel) * Blocks.NR;
         float* filter = (float*)Filter.Panels + first;
         if (Filter.Element == ElementKind.BFloat16)
         {
-            for (int tap = 0; tap < Taps; tap++)
+            for (int tap = 0; row == 0 && tap < Taps; tap++)
                 BFloat16Panels.Widen<TSimd, TVector>((uint*)Filter.Panels + (first + tap * tapStride) / 2, channels, Blocks.NR, taps + (nint)tap * channels * Blocks.NR);
             filter = taps;
             tapStride = (nint)channels * Blocks.NR;
         }
 
-        for (int row = 0; row < channels * Blocks.NR; row += Blocks.NR)
+        TVector g0 = TSimd.Broadcast(s_g[3 * row]), g1 = TSimd.Broadcast(s_g[3 * row + 1]), g2 = TSimd.Broadcast(s_g[3 * row + 2]);
+        for (int start = 0; start < channels * Blocks.NR; start += Blocks.NR)
         {
-            for (int i = row; i < row + columns; i += TSimd.Count)
+            for (int i = start; i < start + columns; i += TSimd.Count)
             {
-                Prefetch(filter + i + PrefetchAhead, tapStride);
-                for (int x = 0; x < 3; x++) TTransform.Filter<TSimd, TVector>(filter + i + x * tapStride, 3 * tapStride, rows + x * TSimd.Count, 3 * TSimd.Count);
-                for (int y = 0; y < TTransform.Inputs; y++)
-                    TTransform.Filter<TSimd, TVector>(rows + y * 3 * TSimd.Count, TSimd.Count, transformed + i + y * TTransform.Inputs * positionStride, positionStride);
+                if (row == 0) Prefetch(filter + i + PrefetchAhead, tapStride);
+                for (int x = 0; x < 3; x++)
+                {
+                    float* tap = filter + i + x * tapStride;
+                    TVector sum = TSimd.MultiplyAdd(TSimd.Load(tap + 3 * tapStride), g1, TSimd.Multiply(TSimd.Load(tap), g0));
+                    TSimd.Store(stage + x * TSimd.Count, TSimd.MultiplyAdd(TSimd.Load(tap + 6 * tapStride), g2, sum));
+                }
+
+                TTransform.Filter<TSimd, TVector>(stage, TSimd.Count, transformed + i, positionStride);
             }
         }
 
-        for (int position = 0; position < Blocks.Positions; position++) TOperands.Convert<TSimd, TVector>(transformed + position * positionStride, channels);
+        for (int x = 0; x < TTransform.Inputs; x++) TOperands.Convert<TSimd, TVector>(transformed + x * positionStride, channels);
     }
 
     // The filter comes from memory in nine streams; behind the last number nothing is read: a prefetch is only a hint.
     private static void Prefetch(float* filter, nint tapStride)
     {
         for (int tap = 0; tap < Taps; tap++) CacheLines.Prefetch(filter + tap * tapStride);
+    }
+
+    private static float[] Coefficients()
+    {
+        float[] coefficients = new float[3 * TTransform.Inputs];
+        float* taps = stackalloc float[3];
+        for (int tap = 0; tap < 3; tap++)
+        {
+            new Span<float>(taps, 3).Clear();
+            taps[tap] = 1;
+            fixed (float* column = &coefficients[tap]) TTransform.Filter<SimdScalar, float>(taps, 1, column, 3);
+        }
+
+        return coefficients;
     }
 }

@@ -28,9 +28,12 @@ internal unsafe struct WinogradProducts<TTransform, TOperands, TEpilogue> : IWor
         for (int block = 0; block < Blocks.KBlocks; block++)
         {
             int channels = Blocks.ChannelsOf(block);
-            float* filter = Filter.Block<TSimd, TVector>(outputPanel, block, filterScratch);
             float* input = Transformed + block * Blocks.InputBlockStride + (nint)firstPanel * channels * Blocks.MR / TOperands.Together;
-            Multiply<TSimd, TVector>(panels, outputPanel, block, channels, input, filter, products);
+            for (int row = 0; row < TTransform.Inputs; row++)
+            {
+                float* filter = Filter.Row<TSimd, TVector>(outputPanel, block, row, filterScratch);
+                Multiply<TSimd, TVector>(panels, outputPanel, block, row, input, filter, products);
+            }
         }
 
         Prefetch(FirstPanel + firstPanel, outputPanel);
@@ -41,11 +44,14 @@ internal unsafe struct WinogradProducts<TTransform, TOperands, TEpilogue> : IWor
         }
     }
 
-    private readonly void Multiply<TSimd, TVector>(int panels, int outputPanel, int block, int channels, float* input, float* filter, float* products) where TSimd : struct, ISimd<TVector> where TVector : struct
+    // A row of positions.
+    private readonly void Multiply<TSimd, TVector>(int panels, int outputPanel, int block, int row, float* input, float* filter, float* products) where TSimd : struct, ISimd<TVector> where TVector : struct
     {
         nint tile = Blocks.MR * Blocks.NR;
-        int columns = Blocks.ColumnsOf(outputPanel);
-        for (int position = 0; position < Blocks.Positions; position++, input += Blocks.InputPositionStride, filter += Blocks.FilterPositionStride, products += tile)
+        int columns = Blocks.ColumnsOf(outputPanel), channels = Blocks.ChannelsOf(block), first = row * TTransform.Inputs;
+        input += first * Blocks.InputPositionStride;
+        products += first * tile;
+        for (int position = first; position < first + TTransform.Inputs; position++, input += Blocks.InputPositionStride, filter += Blocks.FilterPositionStride, products += tile)
         {
             byte* ahead = Filter.Ahead(outputPanel, block, position, filter, out int aheadBytes);
             int share = Kernels.Blocks.Count(aheadBytes, panels);
